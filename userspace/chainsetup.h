@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * chainsetup: what its files share.
+ *
+ * Functions that can fail return 0 or a negative errno and leave the reason in
+ * a struct dm_chain_why, as the pure core does; they print nothing. A command
+ * prints the one line that a user sees, with complain_why() or complain().
+ *
+ * Sizes and offsets are bytes unless a name says otherwise.
+ */
+#ifndef CHAINSETUP_H
+#define CHAINSETUP_H
+
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "dm-chain-codec.h"
+#include "dm-chain-resolve.h"
+#include "dm-chain-why.h"
+
+/* -------------------------------------------------------------- commands */
+
+/**
+ * struct command - one word after "chainsetup"
+ * @name: the word; NULL ends a table
+ * @args: its arguments, for the usage text
+ * @help: one line for the usage text
+ * @run: gets @name as argv[0]; returns the exit status, 0 or 1, and has
+ *	printed one line to stderr, by complain(), if it is 1
+ */
+struct command {
+	const char *name;
+	const char *args;
+	const char *help;
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct command offline_commands[];	/* chainsetup.c */
+extern const struct command live_commands[];	/* live-commands.c */
+
+/**
+ * next_option() - getopt_long() that complains by itself
+ * @options: long options; @val of each is what is returned for it
+ *
+ * Return: the option's @val; -1 after the last one (operands begin at
+ * argv[optind]); '?' if it complained: the command returns 1 then.
+ */
+int next_option(int argc, char **argv, const struct option *options);
+
+/* Complain unless between @min and @max operands follow the options. True if
+ * all is well.
+ */
+bool operands_ok(int argc, char **argv, int min, int max);
+
+/* ------------------------------------------------------------------ util */
+
+/* Print "chainsetup: ..." and a newline to stderr. Return: 1. */
+int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int complain_why(const struct dm_chain_why *why);
+
+/**
+ * parse_size() - a number of bytes, or with K, M, G or T (powers of 1024)
+ * @text: what the user wrote
+ * @size: gets the bytes
+ * @why: names @text if it is no such thing
+ */
+int parse_size(const char *text, u64 *size, struct dm_chain_why *why);
+
+/* Like parse_size(), and a multiple of 512 that is not 0. */
+int parse_device_size(const char *text, u64 *size, struct dm_chain_why *why);
+
+/* "1.5 GiB" and the like for people. @text has room for 32 bytes. */
+const char *human_size(u64 size, char *text);
+
+/* Memory that is zeroed; exits with a message when there is none. */
+void *xalloc(size_t n, size_t size);
+char *xstrdup(const char *text);
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Read the first line of a small (sysfs) file, without the newline. False if
+ * there is none.
+ */
+bool read_line(const char *path, char *text, size_t size);
+
+/* ---------------------------------------------------------------- device */
+
+#define DEVICE_WRITE	(1 << 0)	/* else read-only */
+#define DEVICE_EXCL	(1 << 1)	/* refuse one that anybody else uses */
+
+/**
+ * struct device - an open block device or regular file
+ * @path: as the user or a hint named it, made absolute; symbolic links kept
+ * @devno: of a block device, 0 for a regular file
+ * @size: bytes
+ * @fd: O_DIRECT if a block device
+ * @align: unit of I/O, bytes
+ * @excl: opened with DEVICE_EXCL
+ */
+struct device {
+	char *path;
+	dev_t devno;
+	u64 size;
+	int fd;
+	unsigned int align;
+	bool excl;
+};
+
+/**
+ * device_open() - open a block device or a regular file
+ * @flags: DEVICE_*
+ *
+ * Return: 0; -EBUSY, with the user of the device in @why, if DEVICE_EXCL and
+ * it is mounted, part of another device, a swap area or attached to a loop
+ * device; another errno otherwise.
+ */
+int device_open(struct device *dev, const char *path, unsigned int flags,
+		struct dm_chain_why *why);
+void device_close(struct device *dev);
+
+static inline bool device_is_block(const struct device *dev)
+{
+	return dev->devno;
+}
+
+/* Do both name the same device or file? */
+bool device_same(const struct device *a, const struct device *b);
+
+/* "major:minor" of a block device. @text has room for 32 bytes. */
+const char *device_number(const struct device *dev, char *text);
+
+/**
+ * device_read() - read exactly @len bytes
+ * @buf: any memory
+ *
+ * @offset and @len are multiples of 512. Return: 0, -ENXIO past the device's
+ * end, or the error of the read.
+ */
+int device_read(const struct device *dev, void *buf, size_t len, u64 offset,
+		struct dm_chain_why *why);
+int device_write(const struct device *dev, const void *buf, size_t len,
+		 u64 offset, struct dm_chain_why *why);
+int device_write_zeroes(const struct device *dev, u64 offset, u64 len,
+			struct dm_chain_why *why);
+int device_sync(const struct device *dev, struct dm_chain_why *why);
+
+/**
+ * device_signature() - look for what libblkid knows: file systems, RAID, LVM,
+ *	partition tables
+ * @text: gets its name
+ *
+ * Return: 1 if there is one, 0 if not, a negative errno.
+ */
+int device_signature(const struct device *dev, char *text, size_t size,
+		     struct dm_chain_why *why);
+
+/* Who has a block device: "vm1 (253:0)", "a file system mounted at /mnt"...
+ * Empty if nobody is known. Return: @text.
+ */
+const char *device_user(const struct device *dev, char *text, size_t size);
+
+/* -------------------------------------------------------------- metadata */
+
+/**
+ * struct layer - one layer of a chain and its metadata
+ * @raw: no metadata: only @data is set
+ * @sep_meta: @meta is a device of its own; else it is the same as @data, opened
+ *	once, and @meta.fd == @data.fd
+ * @data: its fd is -1 if only the metadata was opened
+ * @meta: the device with the superblock
+ * @sb: decoded superblock, the newer slot
+ * @slot: the slot of @sb
+ * @geo: where the map lies
+ * @page: payload of every map page, NULL if never written; NULL until
+ *	layer_load_map()
+ * @pick: for every map page ever written, the slot it was taken from
+ * @fell_back: a map or directory page had a torn slot
+ */
+struct layer {
+	bool raw;
+	bool sep_meta;
+	struct device data;
+	struct device meta;
+	struct dm_chain_sb sb;
+	unsigned int slot;
+	struct dm_chain_geometry geo;
+	u8 **page;
+	u8 *pick;
+	bool fell_back;
+};
+
+#define LAYER_WRITE	DEVICE_WRITE
+#define LAYER_EXCL	DEVICE_EXCL
+#define LAYER_META_ONLY	(1 << 8)	/* do not open a separate data device */
+#define LAYER_ANY	(1 << 9)	/* one without a superblock is raw */
+
+/**
+ * layer_open() - open a layer by the device that holds its superblock
+ * @path: the data device if the metadata is inline, else the metadata device
+ * @data: path of a separate data device that wins over the hint in the
+ *	superblock, or NULL
+ * @flags: LAYER_*. LAYER_EXCL is what every command that needs an offline
+ *	layer gives: it fails while a dm device has the layer open
+ *
+ * Return: 0; -ENODATA if there is no superblock (and not LAYER_ANY); else as
+ * device_open() and dm_chain_sb_pick().
+ */
+int layer_open(struct layer *layer, const char *path, const char *data,
+	       unsigned int flags, struct dm_chain_why *why);
+void layer_close(struct layer *layer);
+
+/* Size that a layer shows, bytes. */
+static inline u64 layer_size(const struct layer *layer)
+{
+	return layer->raw ? layer->data.size : layer->sb.size;
+}
+
+/**
+ * layer_name() - what to call a layer
+ *
+ * The superblock's name, or for a raw base one made of its path.
+ * @text has room for DM_CHAIN_NAME_LEN. Return: @text.
+ */
+const char *layer_name(const struct layer *layer, char *text);
+
+/* Read both superblock slots into two 4 KiB pages. */
+int super_read_slots(const struct device *dev, void *page[2],
+		     struct dm_chain_why *why);
+
+/* -ENODATA if @dev carries no superblock of ours, in neither slot. */
+int super_read(const struct device *dev, struct dm_chain_sb *sb,
+	       unsigned int *slot, struct dm_chain_why *why);
+
+/**
+ * super_write() - make @layer->sb the superblock
+ *
+ * Writes the slot that is not the durable one, with the next sequence number,
+ * and syncs. On failure the old superblock stands.
+ */
+int super_write(struct layer *layer, struct dm_chain_why *why);
+
+/* Read the directory and every map page that it names. */
+int layer_load_map(struct layer *layer, struct dm_chain_why *why);
+
+/**
+ * layer_state() - state of a block and how far it goes
+ * @block: below the layer's number of blocks
+ * @max: blocks to look at, at least 1
+ * @run: gets the length of the run, at most @max
+ *
+ * The map is loaded; a raw layer is all data, and unallocated past its end.
+ */
+enum dm_chain_state layer_state(const struct layer *layer, u64 block, u64 max,
+				u64 *run);
+
+/* Blocks in @state within the layer's size; the map is loaded. */
+u64 layer_count(const struct layer *layer, enum dm_chain_state state);
+
+/**
+ * struct format_options - what to format
+ * @data: path of the data device
+ * @meta: path of the metadata device, NULL = inline
+ * @backing: path of the device with the backing's superblock, or of a raw
+ *	device; NULL = unset. It may be in use
+ * @name: NULL = made from the data device's path
+ * @size: 0 = default
+ * @max_size: 0 = four times the size
+ * @block_size: 0 = the backing's, else 4096
+ * @force: ignore signatures of other software
+ */
+struct format_options {
+	const char *data;
+	const char *meta;
+	const char *backing;
+	const char *name;
+	u64 size;
+	u64 max_size;
+	u64 block_size;
+	bool force;
+};
+
+/**
+ * format_layer() - write a new layer
+ * @sb: gets the superblock that was written
+ *
+ * Refuses a device that anybody uses. A backing layer is recorded as not yet
+ * bound (generation 0): the first activation binds it.
+ */
+int format_layer(const struct format_options *options, struct dm_chain_sb *sb,
+		 struct dm_chain_why *why);
+
+/* ------------------------------------------------------------------ scan */
+
+/**
+ * struct layer_hint - the user's word for where a layer is (--layer)
+ * @uuid: of the layer
+ * @data: path
+ * @meta: path of its metadata device, NULL = inline
+ */
+struct layer_hint {
+	u8 uuid[DM_CHAIN_UUID_LEN];
+	char *data;
+	char *meta;
+};
+
+/* "UUID=DATA[,META]" */
+int parse_layer_hint(const char *text, struct layer_hint *hint,
+		     struct dm_chain_why *why);
+
+/**
+ * find_layer() - the device with the superblock of a layer
+ * @uuid: of the layer
+ * @path_hint: tried first, may be empty
+ * @path: gets its path; free() it
+ * @why: names both devices if there are two
+ *
+ * Looks at every block device; chain devices themselves, empty devices and
+ * those that another one with the same superblock is made of (multipath) do
+ * not count. Regular files are found by hint only. Return: 0, -ENODEV, or
+ * -ENOTUNIQ.
+ */
+int find_layer(const u8 *uuid, const char *path_hint, char **path,
+	       struct dm_chain_why *why);
+
+/**
+ * struct chain - layers that were found, base first
+ */
+struct chain {
+	unsigned int nr;
+	struct layer layer[DM_CHAIN_MAX_LAYERS];
+};
+
+static inline struct layer *chain_top(struct chain *chain)
+{
+	return &chain->layer[chain->nr - 1];
+}
+
+/**
+ * chain_open() - find and open a chain from its active layer down
+ * @path: device with the superblock of the active layer
+ * @hints: of the user
+ * @nr_hints: how many
+ * @top_flags: LAYER_*, for the active layer
+ * @flags: LAYER_*, for the others
+ * @why: a refusal for a UUID or generation ends with the command that
+ *	resolves it
+ *
+ * Runs the same checks as the kernel's constructor, dm_chain_resolve().
+ */
+int chain_open(struct chain *chain, const char *path,
+	       const struct layer_hint *hints, unsigned int nr_hints,
+	       unsigned int top_flags, unsigned int flags,
+	       struct dm_chain_why *why);
+void chain_close(struct chain *chain);
+
+/* layer_load_map() for all of them. */
+int chain_load_maps(struct chain *chain, struct dm_chain_why *why);
+
+/**
+ * chain_view_run() - who answers a read of the view
+ * @offset: bytes, below the active layer's size
+ * @max: bytes to look at, at least 1
+ * @owner: gets the index of the layer whose data is seen, or -1: zeros
+ * @run: gets how far that holds, bytes, at most @max
+ *
+ * The maps are loaded.
+ */
+void chain_view_run(const struct chain *chain, u64 offset, u64 max, int *owner,
+		    u64 *run);
+
+/* Read the view; @offset and @len are multiples of 512. */
+int chain_view_read(const struct chain *chain, void *buf, size_t len,
+		    u64 offset, struct dm_chain_why *why);
+
+/* ------------------------------------------------- the offline commands */
+
+int cmd_format(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_dump(int argc, char **argv);
+int cmd_rebase(int argc, char **argv);
+int cmd_uuid(int argc, char **argv);
+int cmd_plain(int argc, char **argv);
+
+#endif
