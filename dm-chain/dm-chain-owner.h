@@ -53,7 +53,12 @@ static inline unsigned int dm_chain_owner_id(u8 entry)
  */
 struct dm_chain_owner_map *dm_chain_owner_create(u64 blocks);
 
-/* Context: process; nobody uses the map any more. NULL is fine. */
+/*
+ * Nodes that were collapsed before may still wait for RCU: a module calls
+ * rcu_barrier() behind its last map.
+ *
+ * Context: process; nobody uses the map any more. NULL is fine.
+ */
 void dm_chain_owner_destroy(struct dm_chain_owner_map *map);
 
 u64 dm_chain_owner_blocks(const struct dm_chain_owner_map *map);
