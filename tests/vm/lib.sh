@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What tests/vm/run boots: built once for each content and kept in the cache.
+# Sourced after scripts/lib.sh.
+
+# What the guest needs before it sees the host's files, and what dm-chain and
+# nearly every test use.
+BOOT_MODULES="virtio_pci 9pnet_virtio 9p configfs loop"
+
+# content_id FILE...: a name for what is in the files, whatever their dates.
+# Names below the checkout count as they are seen from its root.
+content_id()
+{
+	(cd "$ROOT" && sha256sum -- "$@") | sha256sum | cut -c 1-16
+}
+
+# The files that "make module" and "make tools helpers" read.
+module_sources()
+{
+	(cd "$ROOT" && find Kbuild Makefile dm-chain -type f \
+		\( -name '*.[ch]' -o -name Kbuild -o -name Makefile \) \
+		! -name '*.mod.c' | LC_ALL=C sort)
+}
+
+tool_sources()
+{
+	local dirs=() d
+
+	for d in userspace tests/helpers; do
+		[ ! -d "$ROOT/$d" ] || dirs+=("$d")
+	done
+	module_sources
+	[ ${#dirs[@]} = 0 ] || (cd "$ROOT" && find "${dirs[@]}" -type f \
+		\( -name '*.[ch]' -o -name 'Makefile*' -o -name '*.mk' \) |
+		LC_ALL=C sort)
+}
+
+# build_in NEWDIR MAKEARGS...: make in a copy of the sources listed on stdin;
+# silent unless it fails.
+build_in()
+{
+	local dir=$1
+	shift
+
+	mkdir "$dir/src"
+	(cd "$ROOT" && cpio -pdm --quiet "$dir/src") &&
+	make -C "$dir/src" -j "$(nproc)" "$@" >"$dir/log" 2>&1 && return
+	cat "$dir/log" >&2
+	return 1
+}
+
+# module_dir RELEASE: the directory with dm-chain.ko built for that kernel.
+module_dir()
+{
+	local sources dir
+
+	mapfile -t sources < <(module_sources)
+	dir=$CACHE/build/module-$1-$(content_id "${sources[@]}" \
+		"/lib/modules/$1/build/Makefile" "/boot/vmlinuz-$1")
+	once "$dir" make_module "$1" || return
+	echo "$dir"
+}
+
+make_module()
+{
+	module_sources | build_in "$2" module "KDIR=/lib/modules/$1/build" &&
+	find "$2/src" -name dm-chain.ko -exec cp -t "$2" {} + &&
+	[ -e "$2/dm-chain.ko" ] && rm -rf "$2/src"
+}
+
+# tools_dir: the directory bin/ in there has chainsetup and the test helpers.
+tools_dir()
+{
+	local sources dir
+
+	mapfile -t sources < <(tool_sources)
+	dir=$CACHE/build/tools-$(content_id "${sources[@]}")
+	once "$dir" make_tools || return
+	echo "$dir"
+}
+
+make_tools()
+{
+	local new=$1 f
+
+	tool_sources | build_in "$new" tools helpers && mkdir "$new/bin" || return
+	for f in "$new"/src/userspace/chainsetup "$new"/src/tests/bin/*; do
+		[ ! -x "$f" ] || cp "$f" "$new/bin/"
+	done
+	rm -rf "$new/src"
+}
+
+# vmlinux RELEASE: the kernel as QEMU starts it soonest, unpacked. Where the
+# payload lies is said by the x86 boot protocol's header.
+vmlinux()
+{
+	local image=/boot/vmlinuz-$1 dir
+
+	dir=$CACHE/boot/vmlinux-$1-$(stat -c %s-%Y "$image")
+	once "$dir" unpack_vmlinux "$image" || return
+	echo "$dir/vmlinux"
+}
+
+header_field()
+{
+	od -An -j "$2" -N "$3" -t "u$3" "$1" | tr -d ' '
+}
+
+unpack_vmlinux()
+{
+	local image=$1 start len magic unpack
+
+	start=$((($(header_field "$image" 497 1) + 1) * 512 +
+		$(header_field "$image" 584 4)))
+	len=$(header_field "$image" 588 4)
+	magic=$(od -An -j "$start" -N 4 -t x1 "$image" | tr -d ' ')
+	case $magic in
+	28b52ffd) unpack="zstd -dcq" ;;
+	fd377a58) unpack="xz -dcq --single-stream" ;;
+	1f8b*) unpack="gzip -dcq" ;;
+	*) echo "$image: compressed in an unknown way ($magic)" >&2; return 1 ;;
+	esac
+	# The uncompressed size follows the payload as four bytes, which is
+	# garbage to the unpacker, and an error for some only.
+	tail -c +$((start + 1)) "$image" | head -c $((len - 4)) |
+		$unpack >"$2/vmlinux"
+	[ -s "$2/vmlinux" ]
+}
+
+# initramfs RELEASE MODULEDIR: init and the modules in the order of loading.
+initramfs()
+{
+	local dir
+
+	dir=$CACHE/boot/initramfs-$1-$(content_id tests/vm/init.c \
+		tests/vm/lib.sh "$2/dm-chain.ko" "/lib/modules/$1/modules.dep")
+	once "$dir" make_initramfs "$1" "$2" || return
+	echo "$dir/cpio"
+}
+
+make_initramfs()
+{
+	local release=$1 module=$2/dm-chain.ko new=$3 root=$3/root
+	local depends word path n=0
+
+	mkdir -p "$root/modules" "$root/dev"
+	gcc -O2 -Wall -Wextra -Werror -static -s -o "$root/init" \
+		"$ROOT/tests/vm/init.c" || return
+
+	depends=$(modinfo -F depends "$module" | tr ',' ' ')
+	for word in $BOOT_MODULES $depends; do
+		modprobe -S "$release" --show-depends "$word" || return
+	done >"$new/order"
+	while read -r word path _; do
+		[ "$word" = insmod ] || continue
+		grep -qxF "$path" "$new/seen" 2>/dev/null && continue
+		echo "$path" >>"$new/seen"
+		n=$((n + 1))
+		word=modules/$(printf %02d $n)-$(basename "${path%.xz}")
+		case $path in
+		*.xz) xz -dc "$path" >"$root/$word" ;;
+		*) cp "$path" "$root/$word" ;;
+		esac || return
+		strip --strip-debug "$root/$word"
+		echo "/$word" >>"$root/modules/list"
+	done <"$new/order"
+	cp "$module" "$root/modules/dm-chain.ko"
+	strip --strip-debug "$root/modules/dm-chain.ko"
+	echo /modules/dm-chain.ko >>"$root/modules/list"
+
+	(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) \
+		>"$new/cpio" && rm -rf "$root"
+}
+
+# kvm_works KERNEL INITRAMFS: whether a guest gets as far as init under KVM.
+# /dev/kvm alone says little: nested virtualisation may hang a guest. Asked
+# once for each boot of this machine.
+kvm_works()
+{
+	local dir
+
+	[ -w /dev/kvm ] || return 1
+	dir=$CACHE/kvm/$(cat /proc/sys/kernel/random/boot_id)
+	once "$dir" probe_kvm "$1" "$2" || return 1
+	[ -e "$dir/yes" ]
+}
+
+probe_kvm()
+{
+	local status=0
+
+	timeout -k 2 15 qemu-system-x86_64 -M q35 -nodefaults \
+		-no-user-config -display none -no-reboot -m 256 -accel kvm \
+		-cpu host -device isa-debug-exit,iobase=0xf4,iosize=4 \
+		-kernel "$1" -initrd "$2" -append "quiet panic=-1 -- probe" \
+		</dev/null >/dev/null 2>&1 || status=$?
+	[ $status != 85 ] || : >"$3/yes"
+}
+
+# Builds and boot files that nobody has asked for in a week.
+prune_cache()
+{
+	find "$CACHE/build" "$CACHE/boot" -mindepth 1 -maxdepth 1 -mtime +7 \
+		-exec rm -rf {} + 2>/dev/null || :
+}
