@@ -9,6 +9,7 @@
  * has to be recorded, and an unlock looks only at ranges that overlap.
  */
 #include <linux/bug.h>
+#include <linux/cache.h>
 #include <linux/hash.h>
 #include <linux/interval_tree_generic.h>
 #include <linux/slab.h>

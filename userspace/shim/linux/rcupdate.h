@@ -1,45 +1,75 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * User-space stand-in for the kernel's header, for a single thread: a callback
- * runs at once, so that a pointer used after it is found by the sanitizers.
+ * User-space stand-in for the kernel's header: callbacks run as soon as nobody
+ * is in a read-side critical section, at once with a single thread, so that a
+ * pointer used after that is found by the sanitizers.
  */
 #ifndef SHIM_LINUX_RCUPDATE_H
 #define SHIM_LINUX_RCUPDATE_H
 
 #include <stdlib.h>
 #include <linux/kernel.h>
+#include <linux/processor.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
+
+/* One for the program, whichever files include this. */
+struct shim_rcu {
+	spinlock_t lock;		/* of the other two */
+	unsigned int readers;
+	struct rcu_head *waiting;
+};
+
+__weak struct shim_rcu shim_rcu;
 
 static inline void rcu_read_lock(void)
 {
+	spin_lock(&shim_rcu.lock);
+	shim_rcu.readers++;
+	spin_unlock(&shim_rcu.lock);
 }
 
 static inline void rcu_read_unlock(void)
 {
-}
+	struct rcu_head *head, *next = NULL;
 
-static inline void synchronize_rcu(void)
-{
-}
+	spin_lock(&shim_rcu.lock);
+	if (--shim_rcu.readers == 0) {
+		next = shim_rcu.waiting;
+		shim_rcu.waiting = NULL;
+	}
+	spin_unlock(&shim_rcu.lock);
 
-static inline void rcu_barrier(void)
-{
+	while (next) {
+		head = next;
+		next = head->next;
+		head->func(head);
+	}
 }
 
 static inline void call_rcu(struct rcu_head *head,
 			    void (*func)(struct rcu_head *head))
 {
-	func(head);
+	rcu_read_lock();
+	spin_lock(&shim_rcu.lock);
+	head->func = func;
+	head->next = shim_rcu.waiting;
+	shim_rcu.waiting = head;
+	spin_unlock(&shim_rcu.lock);
+	rcu_read_unlock();
 }
 
-#define kfree_rcu(ptr, member)		free(ptr)
+static inline void rcu_barrier(void)
+{
+	bool busy;
 
-#define rcu_dereference(p)		__atomic_load_n(&(p), __ATOMIC_CONSUME)
-#define rcu_dereference_raw(p)		rcu_dereference(p)
-#define rcu_dereference_check(p, c)	rcu_dereference(p)
-#define rcu_dereference_protected(p, c)	(p)
-#define rcu_access_pointer(p)		READ_ONCE(p)
-#define rcu_assign_pointer(p, v)	__atomic_store_n(&(p), v, __ATOMIC_RELEASE)
-#define RCU_INIT_POINTER(p, v)		((p) = (v))
+	do {
+		rcu_read_lock();
+		rcu_read_unlock();
+		spin_lock(&shim_rcu.lock);
+		busy = shim_rcu.waiting;
+		spin_unlock(&shim_rcu.lock);
+	} while (busy);
+}
 
 #endif

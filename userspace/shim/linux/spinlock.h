@@ -3,6 +3,7 @@
 #ifndef SHIM_LINUX_SPINLOCK_H
 #define SHIM_LINUX_SPINLOCK_H
 
+#include <linux/processor.h>
 #include <linux/types.h>
 
 typedef struct {
@@ -17,7 +18,7 @@ static inline void spin_lock_init(spinlock_t *lock)
 static inline void spin_lock(spinlock_t *lock)
 {
 	while (__atomic_test_and_set(&lock->locked, __ATOMIC_ACQUIRE))
-		;
+		cpu_relax();
 }
 
 static inline void spin_unlock(spinlock_t *lock)
