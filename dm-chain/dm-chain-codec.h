@@ -8,6 +8,8 @@
 #ifndef DM_CHAIN_CODEC_H
 #define DM_CHAIN_CODEC_H
 
+#include <linux/kernel.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 #include "dm-chain-format.h"
@@ -131,6 +133,11 @@ bool dm_chain_name_valid(const char *name);
 bool dm_chain_block_size_valid(u64 bytes);
 bool dm_chain_uuid_is_null(const u8 *uuid);
 
+static inline bool dm_chain_uuid_equal(const u8 *a, const u8 *b)
+{
+	return !memcmp(a, b, DM_CHAIN_UUID_LEN);
+}
+
 /* Standard text form of a UUID: 36 characters and a NUL. */
 #define DM_CHAIN_UUID_TEXT	37
 void dm_chain_uuid_format(const u8 *uuid, char *text);
@@ -154,6 +161,36 @@ enum dm_chain_slot_kind {
 /* Classify one 4 KiB slot by @magic (8 bytes) and its checksum. */
 enum dm_chain_slot_kind dm_chain_slot_classify(const void *page,
 					       const char *magic);
+
+/* In words: "nothing but zeros", "a wrong checksum". */
+const char *dm_chain_slot_text(enum dm_chain_slot_kind kind);
+
+/**
+ * dm_chain_head_seal() - fill in the common head of a page, its checksum last
+ * @page: 4 KiB, everything behind the head already there
+ * @magic: 8 bytes
+ * @seq: sequence number
+ */
+void dm_chain_head_seal(void *page, const char *magic, u64 seq);
+
+static inline u64 dm_chain_page_seq(const void *page)
+{
+	const struct dm_chain_disk_head *head = page;
+
+	return le64_to_cpu(head->seq);
+}
+
+/**
+ * dm_chain_sb_check() - check every field that the format restricts
+ * @sb: what is to be written, or has been read
+ * @why: gets the reason of a refusal
+ *
+ * What this passes can be encoded and is read back the same, except for a job
+ * or result of type none (all zeros) and unknown compat bits (cleared).
+ *
+ * Return: 0, -EINVAL or, for unknown incompat features, -EOPNOTSUPP.
+ */
+int dm_chain_sb_check(const struct dm_chain_sb *sb, struct dm_chain_why *why);
 
 /**
  * dm_chain_sb_encode() - write a superblock into a 4 KiB page

@@ -15,7 +15,7 @@
  *
  * Area B begins at least 64 KiB behind the end of area A, on a 64 KiB
  * boundary. The number of pages follows from the maximal size and the block
- * size alone, see dm_chain_geometry().
+ * size alone, see dm_chain_geometry_init().
  */
 #ifndef DM_CHAIN_FORMAT_H
 #define DM_CHAIN_FORMAT_H
@@ -57,10 +57,13 @@ struct dm_chain_disk_head {
 	__le64	seq;
 } __packed;
 
-/* Feature words: unknown compat bits are ignored, unknown ro_compat bits make
- * the layer read-only, unknown incompat bits make it unusable. None is
- * defined yet.
+/*
+ * Feature words: unknown compat bits are ignored, and cleared by the first
+ * superblock write, which carries none of what belongs to them; unknown
+ * ro_compat bits make the layer read-only, unknown incompat bits make it
+ * unusable. None is defined yet.
  */
+#define DM_CHAIN_KNOWN_COMPAT		0
 #define DM_CHAIN_KNOWN_RO_COMPAT	0
 #define DM_CHAIN_KNOWN_INCOMPAT		0
 
@@ -99,6 +102,14 @@ enum dm_chain_job_type {
 #define DM_CHAIN_JOB_F_MANUAL_FINALIZE	(1 << 3)
 #define DM_CHAIN_JOB_F_MANUAL_DISMISS	(1 << 4)
 #define DM_CHAIN_JOB_F_VERIFY		(1 << 5)
+#define DM_CHAIN_JOB_KNOWN_FLAGS	((1 << 6) - 1)
+
+enum dm_chain_io_status {
+	DM_CHAIN_IO_OK		= 0,
+	DM_CHAIN_IO_FAILED	= 1,
+	DM_CHAIN_IO_NOSPACE	= 2,
+	DM_CHAIN_NR_IO_STATUS
+};
 
 struct dm_chain_disk_job {
 	__le32	type;			/* enum dm_chain_job_type */
@@ -116,7 +127,7 @@ struct dm_chain_disk_job {
 	__le64	started;		/* seconds since the epoch */
 	__le32	on_error;		/* enum dm_chain_on_error */
 	__le32	error;			/* positive errno or 0 */
-	__le32	io_status;		/* 0 ok, 1 failed, 2 nospace */
+	__le32	io_status;		/* enum dm_chain_io_status */
 	__u8	pad[60];
 } __packed;
 
@@ -160,7 +171,7 @@ struct dm_chain_disk_super {
 	__le64	generation;
 	__u8	overlay_uuid[DM_CHAIN_UUID_LEN];
 	__le64	data_size;		/* of the data device, when formatted */
-	__u8	data_path[DM_CHAIN_PATH_LEN];	/* hint; "" = inline */
+	__u8	data_path[DM_CHAIN_PATH_LEN];	/* hint, may be empty; not used inline */
 	struct dm_chain_disk_backing backing;
 	struct dm_chain_disk_job job;
 	struct dm_chain_disk_result result;
