@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # What the build and test scripts share. Sourced, with "set -eu" in force; the
 # caller has not changed directory since it was started.
+# shellcheck disable=SC2034 # most of it is used by the callers only
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 CACHE=${DM_CHAIN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/dm-chain}
@@ -65,7 +66,8 @@ kernel_release()
 {
 	local r newest=
 
-	for r in $(cd /lib/modules 2>/dev/null && ls -d "$1".*-amd64 2>/dev/null | sort -V); do
+	for r in $(printf '%s\n' "/lib/modules/$1".*-amd64 | sort -V); do
+		r=${r##*/}
 		case $r in
 		*-cloud-*|*-rt-*) continue ;;
 		esac

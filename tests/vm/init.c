@@ -88,7 +88,7 @@ static void write_all(int fd, const char *buf, size_t len)
 	}
 }
 
-/* Exact or with the names' first @len bytes, as in "arg=" and "expose=". */
+/* The value of the first @key from @pos on, which moves past it. */
 static const char *config_next(const char *key, unsigned int *pos)
 {
 	size_t len = strlen(key);
@@ -223,17 +223,18 @@ static void graft_entries(const char *from, const char *to,
 }
 
 /*
- * A directory of the host that has to be seen although a tmpfs lies over it.
- * The top of such a tmpfs itself stays a tmpfs and gets the entries.
+ * A directory of the host, @real its name without symbolic links, that has to
+ * be seen at @path although a tmpfs lies over it. The top of such a tmpfs
+ * itself stays a tmpfs and gets the entries.
  */
-static void expose(const char *path)
+static void expose(const char *real, const char *path)
 {
 	static const char *const nothing[] = { NULL };
 	static const char *const tops[] = { "/tmp", "/run", "/dev/shm", NULL };
 	char from[PATH_MAX];
 	const char *const *t;
 
-	snprintf(from, sizeof(from), "/.host%s", path);
+	snprintf(from, sizeof(from), "/.host%s", real);
 	if (same_inode(from, path))
 		return;
 	for (t = tops; *t; t++) {
@@ -318,7 +319,7 @@ static void fill_root(void)
 		fail("symlinks in /dev");
 
 	while ((value = config_next("expose", &pos)))
-		expose(value);
+		expose(value, config_next("as", &pos));
 
 	pos = 0;
 	if (config_next("share", &pos))

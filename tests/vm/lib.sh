@@ -140,11 +140,11 @@ initramfs()
 
 make_initramfs()
 {
-	local release=$1 module=$2/dm-chain.ko new=$3 root=$3/root
+	local release=$1 module=$2/dm-chain.ko new=$3 tree=$3/root
 	local depends word path n=0
 
-	mkdir -p "$root/modules" "$root/dev"
-	gcc -O2 -Wall -Wextra -Werror -static -s -o "$root/init" \
+	mkdir -p "$tree/modules" "$tree/dev"
+	gcc -O2 -Wall -Wextra -Werror -static -s -o "$tree/init" \
 		"$ROOT/tests/vm/init.c" || return
 
 	depends=$(modinfo -F depends "$module" | tr ',' ' ')
@@ -158,18 +158,18 @@ make_initramfs()
 		n=$((n + 1))
 		word=modules/$(printf %02d $n)-$(basename "${path%.xz}")
 		case $path in
-		*.xz) xz -dc "$path" >"$root/$word" ;;
-		*) cp "$path" "$root/$word" ;;
+		*.xz) xz -dc "$path" >"$tree/$word" ;;
+		*) cp "$path" "$tree/$word" ;;
 		esac || return
-		strip --strip-debug "$root/$word"
-		echo "/$word" >>"$root/modules/list"
+		strip --strip-debug "$tree/$word"
+		echo "/$word" >>"$tree/modules/list"
 	done <"$new/order"
-	cp "$module" "$root/modules/dm-chain.ko"
-	strip --strip-debug "$root/modules/dm-chain.ko"
-	echo /modules/dm-chain.ko >>"$root/modules/list"
+	cp "$module" "$tree/modules/dm-chain.ko"
+	strip --strip-debug "$tree/modules/dm-chain.ko"
+	echo /modules/dm-chain.ko >>"$tree/modules/list"
 
-	(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) \
-		>"$new/cpio" && rm -rf "$root"
+	(cd "$tree" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) \
+		>"$new/cpio" && rm -rf "$tree"
 }
 
 # kvm_works KERNEL INITRAMFS: whether a guest gets as far as init under KVM.
