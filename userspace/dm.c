@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup: live chain devices, on libdevmapper.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libdevmapper.h>
+#include <limits.h>
+#include <linux/dm-ioctl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dm.h"
+
+/* The first error that libdevmapper reported since the last task was made. */
+static char library_error[256];
+
+static void library_log(int level, const char *file, int line, int code,
+			const char *fmt, ...)
+{
+	va_list args;
+
+	/* The level is in the low bits; 3 is an error, as in syslog(3). */
+	if ((level & 7) > 3 || library_error[0])
+		return;
+	va_start(args, fmt);
+	vsnprintf(library_error, sizeof(library_error), fmt, args);
+	va_end(args);
+}
+
+static struct dm_task *task_new(int type, const char *name)
+{
+	struct dm_task *task;
+
+	dm_log_with_errno_init(library_log);
+	library_error[0] = 0;
+	task = dm_task_create(type);
+	if (!task || (name && !dm_task_set_name(task, name))) {
+		complain("libdevmapper: %s", library_error[0] ? library_error :
+			 "out of memory");
+		exit(1);
+	}
+	return task;
+}
+
+/* Run a task. Return: 0 or a negative errno with the library's words. */
+static int task_run(struct dm_task *task, struct dm_chain_why *why)
+{
+	int err;
+
+	if (dm_task_run(task))
+		return 0;
+	err = dm_task_get_errno(task);
+	if (!err)
+		return dm_chain_refuse(why, -EIO, "device mapper: %s",
+				       library_error);
+	return dm_chain_refuse(why, -err, "%s", strerror(err));
+}
+
+/* Run a task that changes device nodes, and wait until they are there. */
+static int task_run_nodes(struct dm_task *task, struct dm_chain_why *why)
+{
+	u32 cookie = 0;
+	int ret;
+
+	if (!dm_task_set_cookie(task, &cookie, 0))
+		return dm_chain_refuse(why, -EIO, "device mapper: %s",
+				       library_error);
+	ret = task_run(task, why);
+	dm_udev_wait(cookie);
+	dm_task_update_nodes();
+	return ret;
+}
+
+/*
+ * The reason of a refusal that the constructor or preresume gave is in the
+ * kernel's log only. What the log says behind the mark is that reason.
+ */
+static int kernel_log_mark(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+static void kernel_log_reason(int fd, struct dm_chain_why *why)
+{
+	static const char mark[] = TARGET_NAME ": ";
+	struct dm_chain_why reason = { "" };
+	char record[1024];
+	bool own = false;
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	for (;;) {
+		char *text, *end;
+		bool from_target;
+
+		n = read(fd, record, sizeof(record) - 1);
+		if (n < 0 && errno == EPIPE)
+			continue;
+		if (n <= 0)
+			break;
+		record[n] = 0;
+		text = strchr(record, ';');
+		if (!text)
+			continue;
+		end = strchr(++text, '\n');
+		if (end)
+			*end = 0;
+		if (strncmp(text, "device-mapper: ", 15))
+			continue;
+		text += 15;
+		/* The target's own lines say more than dm's about it. */
+		from_target = !strncmp(text, mark, strlen(mark));
+		text = strstr(text, mark);
+		if (!text || (own && !from_target))
+			continue;
+		own = from_target;
+		snprintf(reason.text, sizeof(reason.text), "%.*s",
+			 (int)sizeof(reason.text) - 1, text + strlen(mark));
+	}
+	close(fd);
+	if (reason.text[0])
+		*why = reason;
+}
+
+static int device_info(const char *name, struct dm_info *info,
+		       struct dm_chain_why *why)
+{
+	struct dm_task *task = task_new(DM_DEVICE_INFO, name);
+	int ret = task_run(task, why);
+
+	if (!ret && !dm_task_get_info(task, info))
+		ret = dm_chain_refuse(why, -EIO, "device mapper: %s",
+				      library_error);
+	dm_task_destroy(task);
+	return ret;
+}
+
+int live_exists(const char *name, struct dm_chain_why *why)
+{
+	struct dm_info info;
+	int ret = device_info(name, &info, why);
+
+	return ret ?: info.exists;
+}
+
+/**
+ * target_query() - table or status of a device's only target
+ * @type: DM_DEVICE_TABLE or DM_DEVICE_STATUS
+ * @inactive: of the table that is not live
+ * @params: gets a copy; NULL if there is no table at all
+ * @sectors: gets the length, may be NULL
+ */
+static int target_query(const char *name, int type, bool inactive,
+			char **params, u64 *sectors, struct dm_info *info,
+			char **uuid, struct dm_chain_why *why)
+{
+	struct dm_task *task = task_new(type, name);
+	char *target = NULL, *text = NULL;
+	uint64_t start, length;
+	void *next;
+	int ret;
+
+	*params = NULL;
+	dm_task_no_flush(task);
+	dm_task_no_open_count(task);
+	if (inactive)
+		dm_task_query_inactive_table(task);
+	ret = task_run(task, why);
+	if (ret || !dm_task_get_info(task, info)) {
+		if (!ret || ret == -ENXIO)
+			ret = dm_chain_refuse(why, -ENODEV,
+					      "there is no device %s", name);
+		goto out;
+	}
+	if (!info->exists) {
+		ret = dm_chain_refuse(why, -ENODEV, "there is no device %s",
+				      name);
+		goto out;
+	}
+
+	next = dm_get_next_target(task, NULL, &start, &length, &target, &text);
+	if (!target)
+		goto out;
+	if (next || strcmp(target, TARGET_NAME)) {
+		ret = dm_chain_refuse(why, -EINVAL, "%s is not a chain device",
+				      name);
+		goto out;
+	}
+	*params = xstrdup(text);
+	if (sectors)
+		*sectors = length;
+	if (uuid)
+		*uuid = xstrdup(dm_task_get_uuid(task) ?: "");
+out:
+	dm_task_destroy(task);
+	return ret;
+}
+
+int live_open(struct live *live, const char *name, struct dm_chain_why *why)
+{
+	struct dm_info info;
+	int ret;
+
+	memset(live, 0, sizeof(*live));
+	ret = target_query(name, DM_DEVICE_TABLE, false, &live->table,
+			   &live->sectors, &info, &live->uuid, why);
+	if (ret)
+		return ret;
+	if (!live->table)
+		return dm_chain_refuse(why, -EINVAL, "%s has no live table",
+				       name);
+	live->name = xstrdup(name);
+	live->major = info.major;
+	live->minor = info.minor;
+	live->read_only = info.read_only;
+	live->suspended = info.suspended;
+	live->inactive = info.inactive_table;
+	return 0;
+}
+
+void live_close(struct live *live)
+{
+	free(live->name);
+	free(live->uuid);
+	free(live->table);
+	memset(live, 0, sizeof(*live));
+}
+
+int live_status(const char *name, char **params, struct dm_chain_why *why)
+{
+	struct dm_info info;
+	int ret;
+
+	ret = target_query(name, DM_DEVICE_STATUS, false, params, NULL, &info,
+			   NULL, why);
+	if (!ret && !*params)
+		ret = dm_chain_refuse(why, -EINVAL, "%s has no live table",
+				      name);
+	return ret;
+}
+
+int live_inactive_table(const char *name, char **params,
+			struct dm_chain_why *why)
+{
+	struct dm_info info;
+	int ret;
+
+	ret = target_query(name, DM_DEVICE_TABLE, true, params, NULL, &info,
+			   NULL, why);
+	if (!ret && !*params)
+		ret = dm_chain_refuse(why, -ENODATA, "%s has no table loaded",
+				      name);
+	return ret;
+}
+
+int live_list(struct live_names *names, struct dm_chain_why *why)
+{
+	struct dm_task *task = task_new(DM_DEVICE_LIST, NULL);
+	struct dm_names *entry;
+	u32 next = 0;
+	int ret;
+
+	memset(names, 0, sizeof(*names));
+	ret = task_run(task, why);
+	if (ret)
+		goto out;
+	entry = dm_task_get_names(task);
+	if (!entry || !entry->dev)
+		goto out;
+	do {
+		struct live live;
+
+		entry = (struct dm_names *)((char *)entry + next);
+		next = entry->next;
+		if (!live_open(&live, entry->name, NULL)) {
+			names->name = realloc(names->name, (names->nr + 1) *
+					      sizeof(*names->name));
+			if (!names->name) {
+				complain("out of memory");
+				exit(1);
+			}
+			names->name[names->nr++] = xstrdup(entry->name);
+		}
+		live_close(&live);
+	} while (next);
+out:
+	dm_task_destroy(task);
+	return ret;
+}
+
+void live_list_free(struct live_names *names)
+{
+	while (names->nr)
+		free(names->name[--names->nr]);
+	free(names->name);
+	names->name = NULL;
+}
+
+static int send_message(const char *name, const char *message, char **reply,
+			struct dm_chain_why *why)
+{
+	struct dm_task *task = task_new(DM_DEVICE_TARGET_MSG, name);
+	const char *answer;
+	int ret;
+
+	if (reply)
+		*reply = NULL;
+	if (!dm_task_set_sector(task, 0) || !dm_task_set_message(task, message))
+		ret = dm_chain_refuse(why, -ENOMEM, "device mapper: %s",
+				      library_error);
+	else
+		ret = task_run(task, why);
+	if (!ret && reply) {
+		answer = dm_task_get_message_response(task);
+		*reply = xstrdup(answer ?: "");
+	}
+	dm_task_destroy(task);
+	return ret;
+}
+
+int live_message(const char *name, const char *message, char **reply,
+		 struct dm_chain_why *why)
+{
+	int ret = send_message(name, message, reply, why);
+	char *text;
+
+	if (!ret)
+		return 0;
+	if (ret == -ENXIO)
+		return dm_chain_refuse(why, -ENODEV, "there is no device %s",
+				       name);
+	if (send_message(name, "error", &text, NULL))
+		return ret;
+	text[strcspn(text, "\n")] = 0;
+	if (text[0])
+		dm_chain_refuse(why, ret, "%s", text);
+	free(text);
+	return ret;
+}
+
+static int table_load(const char *name, u64 sectors, const char *table,
+		      bool read_only, struct dm_chain_why *why)
+{
+	struct dm_task *task = task_new(DM_DEVICE_RELOAD, name);
+	int log = kernel_log_mark();
+	int ret;
+
+	if (!dm_task_add_target(task, 0, sectors, TARGET_NAME, table) ||
+	    (read_only && !dm_task_set_ro(task)))
+		ret = dm_chain_refuse(why, -ENOMEM, "device mapper: %s",
+				      library_error);
+	else
+		ret = task_run(task, why);
+	if (ret && why)
+		kernel_log_reason(log, why);
+	else if (log >= 0)
+		close(log);
+	dm_task_destroy(task);
+	return ret;
+}
+
+static void table_clear(const char *name)
+{
+	struct dm_task *task = task_new(DM_DEVICE_CLEAR, name);
+
+	task_run(task, NULL);
+	dm_task_destroy(task);
+}
+
+int live_remove(const char *name, struct dm_chain_why *why)
+{
+	struct dm_task *task = task_new(DM_DEVICE_REMOVE, name);
+	int ret;
+
+	dm_task_retry_remove(task);
+	ret = task_run_nodes(task, why);
+	dm_task_destroy(task);
+	return ret;
+}
+
+int live_create(const char *name, const char *uuid, u64 sectors,
+		const char *table, bool read_only, struct dm_chain_why *why)
+{
+	struct dm_task *task = task_new(DM_DEVICE_CREATE, name);
+	int log, ret;
+
+	if (!dm_task_set_uuid(task, uuid))
+		ret = dm_chain_refuse(why, -EINVAL, "device mapper: %s",
+				      library_error);
+	else
+		ret = task_run(task, why);
+	dm_task_destroy(task);
+	if (ret)
+		return ret;
+
+	ret = table_load(name, sectors, table, read_only, why);
+	if (!ret) {
+		log = kernel_log_mark();
+		task = task_new(DM_DEVICE_RESUME, name);
+		ret = task_run_nodes(task, why);
+		dm_task_destroy(task);
+		if (ret)
+			kernel_log_reason(log, why);
+		else if (log >= 0)
+			close(log);
+	}
+	if (ret)
+		live_remove(name, NULL);
+	return ret;
+}
+
+/* Give a suspended device its old table back and let it run. */
+static int table_restore(const struct live *live, struct dm_chain_why *why)
+{
+	struct dm_task *task;
+	int ret;
+
+	ret = table_load(live->name, live->sectors, live->table,
+			 live->read_only, why);
+	if (ret)
+		return ret;
+	task = task_new(DM_DEVICE_RESUME, live->name);
+	ret = task_run(task, why);
+	dm_task_destroy(task);
+	return ret;
+}
+
+int live_replace(const struct live *live, u64 sectors, const char *table,
+		 bool freeze, struct dm_chain_why *why)
+{
+	struct dm_task *suspend, *resume;
+	struct dm_chain_why restore_why;
+	int ret, restore_ret = 0, log;
+	sigset_t all, old;
+	u32 cookie = 0;
+
+	ret = table_load(live->name, sectors, table, live->read_only, why);
+	if (ret)
+		return ret;
+
+	suspend = task_new(DM_DEVICE_SUSPEND, live->name);
+	if (!freeze)
+		dm_task_skip_lockfs(suspend);
+	resume = task_new(DM_DEVICE_RESUME, live->name);
+	dm_task_set_cookie(resume, &cookie, 0);
+	log = kernel_log_mark();
+
+	/* This program or what it needs may lie on the device. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+
+	ret = task_run(suspend, why);
+	if (ret) {
+		table_clear(live->name);
+	} else {
+		ret = task_run(resume, why);
+		if (ret)
+			restore_ret = table_restore(live, &restore_why);
+	}
+
+	munlockall();
+	sigprocmask(SIG_SETMASK, &old, NULL);
+
+	if (ret)
+		kernel_log_reason(log, why);
+	else if (log >= 0)
+		close(log);
+	dm_udev_wait(cookie);
+	dm_task_update_nodes();
+	dm_task_destroy(suspend);
+	dm_task_destroy(resume);
+	if (restore_ret) {
+		struct dm_chain_why first = *why;
+
+		ret = dm_chain_refuse(why, -ENOTRECOVERABLE,
+				      "%s is left SUSPENDED: %.150s; its old table does not resume: %.150s",
+				live->name, first.text, restore_why.text);
+	}
+	return ret;
+}
+
+/* The query itself makes the kernel load dm-chain, if dm is there. */
+static int target_version(void)
+{
+	struct dm_task *task = task_new(DM_DEVICE_GET_TARGET_VERSION,
+					TARGET_NAME);
+	int ret = task_run(task, NULL);
+
+	dm_task_destroy(task);
+	return ret;
+}
+
+int target_available(struct dm_chain_why *why)
+{
+	static char *const argv[] = { "modprobe", "-q", "dm-chain", NULL };
+	static char *const envp[] = {
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL
+	};
+	pid_t pid;
+
+	if (!target_version())
+		return 0;
+	if (!posix_spawnp(&pid, argv[0], NULL, NULL, argv, envp))
+		waitpid(pid, NULL, 0);
+	if (!target_version())
+		return 0;
+	if (geteuid())
+		return dm_chain_refuse(why, -EPERM,
+				       "only root can use device mapper");
+	return dm_chain_refuse(why, -ENODEV,
+			       "the kernel has no target \"%s\": is the module dm-chain installed for this kernel?",
+			       TARGET_NAME);
+}
+
+int events_open(struct dm_chain_why *why)
+{
+	char *path = xasprintf("%s/control", dm_dir());
+	int fd;
+
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fd = dm_chain_refuse(why, -errno, "%s: %s", path,
+				     strerror(errno));
+	free(path);
+	return fd;
+}
+
+/* libdevmapper can arm only a file of its own, which it does not hand out. */
+int events_arm(int fd, struct dm_chain_why *why)
+{
+	struct dm_ioctl arg = {
+		.version = { DM_VERSION_MAJOR, 0, 0 },
+		.data_size = sizeof(arg),
+	};
+
+	if (ioctl(fd, DM_DEV_ARM_POLL, &arg))
+		return dm_chain_refuse(why, -errno, "device mapper events: %s",
+				       strerror(errno));
+	return 0;
+}
+
+char *devno_path(const char *devno)
+{
+	unsigned int major, minor;
+	char name[PATH_MAX], *c;
+
+	if (sscanf(devno, "%u:%u", &major, &minor) != 2 ||
+	    !dm_device_get_name(major, minor, 0, name, sizeof(name)))
+		return xstrdup(devno);
+	if (dm_is_dm_major(major))
+		return xasprintf("%s/%s", dm_dir(), name);
+	for (c = name; *c; c++)
+		if (*c == '!')
+			*c = '/';
+	return xasprintf("/dev/%s", name);
+}

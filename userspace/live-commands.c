@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup: the table of the live commands.
+ */
+#include "live.h"
+
+const struct command live_commands[] = {
+	{ "open",
+	  "NAME DEV [--read-only] [--jobs-paused] [--rollback] [--layer UUID=DATA[,META] | --layer raw=DEV]...",
+	  "find the chain of layer DEV and make it the device NAME", cmd_open },
+	{ "close", "NAME", "remove the device; the layers stay", cmd_close },
+	{ "list", "[--json]", "all chain devices", cmd_list },
+	{ "status", "[NAME] [--json]", "layers and jobs in short", cmd_status },
+	{ "layers", "[NAME] [--json]",
+	  "every layer, those that can be released too", cmd_layers },
+	{ "jobs", "[NAME] [--json]", "the live jobs", cmd_jobs },
+	{ "map", "[NAME] [--json]", "which layer answers reads of which part",
+	  cmd_map },
+	{ "estimate", "NAME [--top L] [--base L | --bottom L] [--json]",
+	  "what a stream would copy", cmd_estimate },
+	{ "snapshot", "NAME DEV [--name N] [--metadata DEV] [--size S]",
+	  "format DEV and make it the new active layer", cmd_snapshot },
+	{ "stream",
+	  "NAME [--top L] [--base L | --bottom L] [--job ID] [--speed R] [--on-error P] [--auto-finalize on|off] [--auto-dismiss on|off] [--verify] [--wait]",
+	  "copy layers into one above them, and drop them", cmd_stream },
+	{ "job", "pause|resume|cancel|finalize|dismiss NAME ID, or set-speed NAME ID R",
+	  "control a job", cmd_job },
+	{ "wait", "NAME [ID]",
+	  "show progress until the job or all jobs have ended, then release",
+	  cmd_wait },
+	{ "release", "NAME", "let go of the layers that jobs have dropped",
+	  cmd_release },
+	{ NULL }
+};

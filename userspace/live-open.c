@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup: open and close.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live.h"
+
+#define RAW_BASE_NAME	"base"
+
+/**
+ * struct open_options - what the user wants
+ * @name: of the new device
+ * @path: device with the superblock of the active layer
+ * @read_only: nothing is written
+ * @jobs_paused: recorded jobs are not resumed
+ * @rollback: the active layer may have an overlay
+ * @hints: where layers are
+ * @nr_hints: how many
+ */
+struct open_options {
+	const char *name;
+	const char *path;
+	bool read_only;
+	bool jobs_paused;
+	bool rollback;
+	struct layer_hint hints[DM_CHAIN_MAX_LAYERS];
+	unsigned int nr_hints;
+};
+
+static int check_overlay(const struct open_options *options,
+			 const struct dm_chain_sb *sb, struct dm_chain_why *why)
+{
+	char overlay[DM_CHAIN_UUID_TEXT];
+
+	if (!(sb->flags & DM_CHAIN_F_HAS_OVERLAY) || options->rollback ||
+	    options->read_only)
+		return 0;
+	dm_chain_uuid_format(sb->overlay_uuid, overlay);
+	return dm_chain_refuse(why, -EBUSY,
+			       "layer %s is the backing of layer %s, which the first write would make unusable: open that one, or give --rollback or --read-only",
+			       sb->name, overlay);
+}
+
+static int check_block_device(const struct device *dev,
+			      struct dm_chain_why *why)
+{
+	if (device_is_block(dev))
+		return 0;
+	return dm_chain_refuse(why, -ENOTBLK,
+			       "%s is no block device: attach it with losetup",
+			       dev->path);
+}
+
+/* Is @layer active, or a job's top, in layer @n of @other's table? */
+static int check_use(const struct line_words *line, unsigned int n,
+		     const char *other, const struct reply *jobs,
+		     const struct layer *layer, struct dm_chain_why *why)
+{
+	const char *path = layer->raw ? layer->data.path : layer->meta.path;
+	const struct reply_line *job;
+
+	if (n == line->nr_layers - 1)
+		return dm_chain_refuse(why, -EBUSY,
+				       "%s is the active layer of %s", path,
+				       other);
+	job = reply_find(jobs, "top", line->layer[n].name);
+	if (!job)
+		return 0;
+	return dm_chain_refuse(why, -EBUSY, "%s is the top of job %s of %s",
+			       path, reply_get(job, "id"), other);
+}
+
+static int check_table(const char *table, const char *other,
+		       const struct reply *jobs, const struct chain *chain,
+		       struct dm_chain_why *why)
+{
+	struct line_words line;
+	unsigned int i, n;
+	char devno[32];
+	int ret = 0;
+
+	if (line_split(&line, table, NULL))
+		return 0;
+	for (i = 0; i < chain->nr && !ret; i++) {
+		const struct layer *layer = &chain->layer[i];
+
+		device_number(layer->raw ? &layer->data : &layer->meta, devno);
+		for (n = 0; n < line.nr_layers && !ret; n++)
+			if (line_uses(&line, n, devno))
+				ret = check_use(&line, n, other, jobs, layer,
+						why);
+	}
+	line_free(&line);
+	return ret;
+}
+
+/*
+ * Layers below the active one may be shared, but not with a device that writes
+ * them. A device that goes away meanwhile is no hindrance; what comes meanwhile
+ * the target sees.
+ */
+static int check_sharing(const struct chain *chain, struct dm_chain_why *why)
+{
+	struct live_names names;
+	unsigned int i;
+	int ret;
+
+	ret = live_list(&names, why);
+	for (i = 0; i < names.nr && !ret; i++) {
+		const char *other = names.name[i];
+		struct reply jobs;
+		struct live live;
+		char *inactive;
+
+		if (live_query(other, "jobs", &jobs, NULL))
+			continue;
+		if (!live_open(&live, other, NULL))
+			ret = check_table(live.table, other, &jobs, chain, why);
+		live_close(&live);
+		if (!ret && !live_inactive_table(other, &inactive, NULL)) {
+			ret = check_table(inactive, other, &jobs, chain, why);
+			free(inactive);
+		}
+		reply_free(&jobs);
+	}
+	live_list_free(&names);
+	return ret;
+}
+
+/* The table line: names as the superblocks have them, devices by number. */
+static char *chain_line(const struct open_options *options, struct chain *chain)
+{
+	char name[DM_CHAIN_MAX_LAYERS][DM_CHAIN_NAME_LEN];
+	const char *taken[DM_CHAIN_MAX_LAYERS];
+	char *text = xasprintf("%u", chain->nr), *next;
+	unsigned int i, features;
+
+	for (i = 0; i < chain->nr; i++) {
+		const struct layer *layer = &chain->layer[i];
+		char data[32], meta[32] = "-";
+
+		snprintf(name[i], sizeof(name[i]), "%s",
+			 layer->raw ? RAW_BASE_NAME : layer->sb.name);
+		unique_name(taken, i, name[i]);
+		taken[i] = name[i];
+		device_number(&layer->data, data);
+		if (!layer->raw)
+			device_number(&layer->meta, meta);
+		next = xasprintf("%s %s %s %s", text, name[i], data, meta);
+		free(text);
+		text = next;
+	}
+	features = options->read_only + 2 * options->jobs_paused;
+	if (!features)
+		return text;
+	next = xasprintf("%s %u%s%s", text, features,
+			 options->read_only ? " read_only" : "",
+			 options->jobs_paused ? " jobs paused" : "");
+	free(text);
+	return next;
+}
+
+static int create_device(const struct open_options *options,
+			 struct chain *chain, struct dm_chain_why *why)
+{
+	const struct dm_chain_sb sb = chain_top(chain)->sb;
+	char text[DM_CHAIN_UUID_TEXT];
+	char *table, *uuid;
+	int ret;
+
+	table = chain_line(options, chain);
+	dm_chain_uuid_format(sb.uuid, text);
+	uuid = xasprintf("CHAIN-%s-%s", text, options->name);
+	/* The kernel's claims must not meet ours. */
+	chain_close(chain);
+	ret = live_create(options->name, uuid, sb.size >> 9, table,
+			  options->read_only, why);
+	if (!ret && sb.flags & DM_CHAIN_F_NEEDS_CHECK)
+		complain("%s is read-only until \"chainsetup check %s\", while closed",
+			 options->name, options->path);
+	free(uuid);
+	free(table);
+	return ret;
+}
+
+static int open_chain(const struct open_options *options,
+		      struct dm_chain_why *why)
+{
+	struct chain *chain = xalloc(1, sizeof(*chain));
+	unsigned int i;
+	int ret;
+
+	ret = chain_open(chain, options->path, options->hints,
+			 options->nr_hints, LAYER_EXCL, 0, why);
+	if (ret)
+		goto out;
+	for (i = 0; i < chain->nr && !ret; i++) {
+		const struct layer *layer = &chain->layer[i];
+
+		ret = check_block_device(&layer->data, why);
+		if (!ret && layer->sep_meta)
+			ret = check_block_device(&layer->meta, why);
+	}
+	if (!ret)
+		ret = check_overlay(options, &chain_top(chain)->sb, why);
+	if (!ret)
+		ret = check_sharing(chain, why);
+	if (!ret)
+		ret = create_device(options, chain, why);
+	chain_close(chain);
+out:
+	free(chain);
+	return ret;
+}
+
+static int check_device_name(const char *name, struct dm_chain_why *why)
+{
+	int ret;
+
+	if (!dm_chain_name_valid(name))
+		return dm_chain_refuse(why, -EINVAL,
+				       "\"%.64s\" is no name for a device: 1 to %d of A-Z a-z 0-9 _ . + -, beginning with a letter, digit or _",
+				       name, DM_CHAIN_NAME_LEN - 1);
+	ret = live_exists(name, why);
+	if (ret > 0)
+		ret = dm_chain_refuse(why, -EEXIST,
+				      "there is a device %s already", name);
+	return ret;
+}
+
+int cmd_open(int argc, char **argv)
+{
+	static const struct option words[] = {
+		{ "read-only", no_argument, NULL, 'r' },
+		{ "jobs-paused", no_argument, NULL, 'p' },
+		{ "rollback", no_argument, NULL, 'b' },
+		{ "layer", required_argument, NULL, 'l' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct open_options options = { 0 };
+	struct dm_chain_why why = { "" };
+	int c, ret;
+
+	while ((c = next_option(argc, argv, words)) != -1) {
+		switch (c) {
+		case 'r':
+			options.read_only = true;
+			break;
+		case 'p':
+			options.jobs_paused = true;
+			break;
+		case 'b':
+			options.rollback = true;
+			break;
+		case 'l':
+			if (options.nr_hints == DM_CHAIN_MAX_LAYERS)
+				return complain("open: too many --layer");
+			if (parse_layer_hint(optarg,
+					     &options.hints[options.nr_hints++],
+					     &why))
+				return complain_why(&why);
+			break;
+		default:
+			return 1;
+		}
+	}
+	if (!operands_ok(argc, argv, 2, 2))
+		return 1;
+	options.name = argv[optind];
+	options.path = argv[optind + 1];
+
+	ret = target_available(&why);
+	if (!ret)
+		ret = check_device_name(options.name, &why);
+	if (!ret)
+		ret = open_chain(&options, &why);
+	return ret ? complain_why(&why) : 0;
+}
+
+int cmd_close(int argc, char **argv)
+{
+	static const struct option words[] = {
+		{ NULL, 0, NULL, 0 }
+	};
+	struct dm_chain_why why = { "" };
+	struct live live;
+	char *path;
+	int ret;
+
+	if (next_option(argc, argv, words) != -1 ||
+	    !operands_ok(argc, argv, 1, 1))
+		return 1;
+	ret = target_available(&why);
+	if (ret)
+		return complain_why(&why);
+	ret = live_open(&live, argv[optind], &why);
+	if (!ret)
+		ret = live_remove(argv[optind], &why);
+	if (ret == -EBUSY) {
+		struct device dev;
+
+		/* Who has it open is worth more than the errno. */
+		path = xasprintf("/dev/mapper/%s", argv[optind]);
+		if (!device_open(&dev, path, DEVICE_EXCL, &why)) {
+			device_close(&dev);
+			dm_chain_refuse(&why, ret,
+					"%s is open in some program",
+					argv[optind]);
+		}
+		free(path);
+	}
+	live_close(&live);
+	return ret ? complain_why(&why) : 0;
+}

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup: list, status, layers, jobs, map, estimate.
+ *
+ * With --json each of them prints one array, whatever number of devices was
+ * asked for; its objects say in "device" where they belong. estimate prints an
+ * object.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live.h"
+#include "text-table.h"
+
+int live_query(const char *name, const char *message, struct reply *reply,
+	       struct dm_chain_why *why)
+{
+	char *text;
+	int ret;
+
+	ret = live_message(name, message, &text, why);
+	if (ret)
+		return ret;
+	ret = reply_parse(reply, text, why);
+	free(text);
+	return ret;
+}
+
+static void print_json(struct json_object *value)
+{
+	puts(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY |
+					    JSON_C_TO_STRING_SPACED |
+					    JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(value);
+}
+
+static void add_text(struct json_object *object, const char *key,
+		     const char *text)
+{
+	json_object_object_add(object, key,
+			       text ? json_object_new_string(text) : NULL);
+}
+
+static void add_number(struct json_object *object, const char *key, u64 number)
+{
+	json_object_object_add(object, key, json_object_new_uint64(number));
+}
+
+static void add_flag(struct json_object *object, const char *key, bool flag)
+{
+	json_object_object_add(object, key, json_object_new_boolean(flag));
+}
+
+/* Show one device: as objects of @array, or as text if that is NULL. */
+typedef int (*show_fn)(const char *device, struct json_object *array,
+		       struct dm_chain_why *why);
+
+static int show_all(show_fn show, struct json_object *array, bool headings,
+		    struct dm_chain_why *why)
+{
+	struct live_names names;
+	unsigned int i;
+	int ret;
+
+	ret = live_list(&names, why);
+	for (i = 0; !ret && i < names.nr; i++) {
+		if (headings && !array)
+			printf("%s%s:\n", i ? "\n" : "", names.name[i]);
+		ret = show(names.name[i], array, why);
+		if (ret == -ENODEV)
+			ret = 0;
+	}
+	live_list_free(&names);
+	return ret;
+}
+
+/* The commands "<word> [NAME] [--json]". */
+static int show_command(int argc, char **argv, show_fn show, bool headings)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct json_object *array = NULL;
+	struct dm_chain_why why = { "" };
+	int c, ret;
+
+	while ((c = next_option(argc, argv, options)) != -1) {
+		if (c == '?')
+			return 1;
+		if (!array)
+			array = json_object_new_array();
+	}
+	if (!operands_ok(argc, argv, 0, 1))
+		return 1;
+
+	ret = target_available(&why);
+	if (ret)
+		;
+	else if (optind < argc)
+		ret = show(argv[optind], array, &why);
+	else
+		ret = show_all(show, array, headings, &why);
+	if (ret)
+		return complain_why(&why);
+	if (array)
+		print_json(array);
+	return 0;
+}
+
+static int status_open(struct status *status, const char *device,
+		       struct dm_chain_why *why)
+{
+	char *params;
+	int ret;
+
+	ret = live_status(device, &params, why);
+	if (ret)
+		return ret;
+	ret = status_parse(status, params, why);
+	free(params);
+	return ret;
+}
+
+static struct json_object *status_layers_json(const struct status *status)
+{
+	struct json_object *array = json_object_new_array();
+	unsigned int i;
+
+	for (i = 0; i < status->nr_layers; i++) {
+		struct json_object *object = json_object_new_object();
+
+		add_text(object, "name", status->layer[i].name);
+		add_number(object, "allocated-blocks",
+			   status->layer[i].allocated);
+		add_number(object, "total-blocks", status->layer[i].total);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static struct json_object *status_jobs_json(const struct status *status)
+{
+	struct json_object *array = json_object_new_array();
+	unsigned int i;
+
+	for (i = 0; i < status->nr_jobs; i++) {
+		const struct status_job *job = &status->job[i];
+		struct json_object *object = json_object_new_object();
+
+		add_text(object, "id", job->id);
+		add_text(object, "type", job->type);
+		add_text(object, "status", job->status);
+		add_text(object, "top", job->top);
+		add_text(object, "base", strcmp(job->base, "-") ? job->base :
+			 NULL);
+		add_number(object, "offset", job->offset);
+		add_number(object, "len", job->len);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static void status_text(const struct live *live, const struct status *status)
+{
+	char size[32], block[32];
+	unsigned int i;
+
+	printf("%s  %s  %s%s%s  blocks of %s\n", live->name,
+	       human_size(live->sectors << 9, size), status->mode,
+	       live->suspended ? "  suspended" : "",
+	       status->needs_check ? "  NEEDS CHECK" : "",
+	       human_size(status->block_size, block));
+	fputs(" ", stdout);
+	for (i = 0; i < status->nr_layers; i++)
+		printf("%s [%s]", i ? " <-" : "", status->layer[i].name);
+	puts("");
+	for (i = 0; i < status->nr_layers; i++) {
+		const struct status_layer *layer = &status->layer[i];
+
+		printf("  %s: %llu of %llu blocks\n", layer->name,
+		       layer->allocated, layer->total);
+	}
+	for (i = 0; i < status->nr_jobs; i++) {
+		const struct status_job *job = &status->job[i];
+		char offset[32], len[32];
+
+		printf("  job %s: %s %s, top %s, base %s, %s of %s\n", job->id,
+		       job->type, job->status, job->top, job->base,
+		       human_size(job->offset, offset),
+		       human_size(job->len, len));
+	}
+}
+
+static int show_status(const char *device, struct json_object *array,
+		       struct dm_chain_why *why)
+{
+	struct json_object *object;
+	struct status status;
+	struct live live;
+	int ret;
+
+	ret = live_open(&live, device, why);
+	if (!ret)
+		ret = status_open(&status, device, why);
+	if (ret)
+		goto out;
+	if (!array) {
+		status_text(&live, &status);
+	} else {
+		object = json_object_new_object();
+		add_text(object, "device", device);
+		add_number(object, "size", live.sectors << 9);
+		add_text(object, "mode", status.mode);
+		add_flag(object, "needs-check", status.needs_check);
+		add_flag(object, "suspended", live.suspended);
+		add_number(object, "block-size", status.block_size);
+		add_number(object, "allocated-blocks", status.allocated);
+		add_number(object, "total-blocks", status.total);
+		json_object_object_add(object, "layers",
+				       status_layers_json(&status));
+		json_object_object_add(object, "jobs",
+				       status_jobs_json(&status));
+		json_object_array_add(array, object);
+	}
+	status_free(&status);
+out:
+	live_close(&live);
+	return ret;
+}
+
+int cmd_status(int argc, char **argv)
+{
+	return show_command(argc, argv, show_status, false);
+}
+
+/* "list" is a table over all devices, so show_list() fills it. */
+static struct text_table list_table;
+
+static int show_list(const char *device, struct json_object *array,
+		     struct dm_chain_why *why)
+{
+	struct json_object *object;
+	char layers[16], jobs[16], size[32];
+	struct status status;
+	struct live live;
+	const char *active;
+	int ret;
+
+	ret = live_open(&live, device, why);
+	if (!ret)
+		ret = status_open(&status, device, why);
+	if (ret)
+		goto out;
+	active = status.layer[status.nr_layers - 1].name;
+	if (array) {
+		object = json_object_new_object();
+		add_text(object, "device", device);
+		add_text(object, "active", active);
+		add_number(object, "size", live.sectors << 9);
+		add_number(object, "layers", status.nr_layers);
+		add_number(object, "jobs", status.nr_jobs);
+		add_text(object, "uuid", live.uuid);
+		json_object_array_add(array, object);
+	} else {
+		snprintf(layers, sizeof(layers), "%u", status.nr_layers);
+		snprintf(jobs, sizeof(jobs), "%u", status.nr_jobs);
+		text_table_row(&list_table, device, active,
+			       human_size(live.sectors << 9, size), layers,
+			       jobs);
+	}
+	status_free(&status);
+out:
+	live_close(&live);
+	return ret;
+}
+
+int cmd_list(int argc, char **argv)
+{
+	int status;
+
+	text_table_init(&list_table, "NAME ACTIVE SIZE LAYERS JOBS");
+	status = show_command(argc, argv, show_list, false);
+	if (!status)
+		text_table_print(&list_table);
+	return status;
+}
+
+static void lines_json(const struct reply *reply, const char *device,
+		       struct json_object *array)
+{
+	unsigned int i;
+
+	for (i = 0; i < reply->nr; i++)
+		json_object_array_add(array, reply_json(&reply->line[i],
+							device));
+}
+
+/* A number of bytes of a line, for people. */
+static const char *line_size(const struct reply_line *line, const char *key,
+			     char *text)
+{
+	return human_size(reply_number(line, key), text);
+}
+
+static int show_layers(const char *device, struct json_object *array,
+		       struct dm_chain_why *why)
+{
+	struct text_table table;
+	struct reply reply;
+	unsigned int i;
+	int ret;
+
+	ret = live_query(device, "layers", &reply, why);
+	if (ret)
+		return ret;
+	if (array) {
+		lines_json(&reply, device, array);
+		goto out;
+	}
+	text_table_init(&table,
+			"NAME STATE SIZE DATA ZERO BACKING DEVICE METADATA UUID");
+	for (i = 0; i < reply.nr; i++) {
+		const struct reply_line *line = &reply.line[i];
+		char size[32], held[32], zero[32];
+		char *data = devno_path(reply_get(line, "data"));
+		char *meta = devno_path(reply_get(line, "metadata"));
+
+		text_table_row(&table, reply_get(line, "name"),
+			       reply_get(line, "state"),
+			       line_size(line, "size", size),
+			       line_size(line, "allocated", held),
+			       line_size(line, "zero", zero),
+			       reply_get(line, "backing"), data,
+			       strcmp(data, meta) ? meta : "inline",
+			       reply_get(line, "uuid"));
+		free(data);
+		free(meta);
+	}
+	text_table_print(&table);
+out:
+	reply_free(&reply);
+	return 0;
+}
+
+int cmd_layers(int argc, char **argv)
+{
+	return show_command(argc, argv, show_layers, true);
+}
+
+static int show_jobs(const char *device, struct json_object *array,
+		     struct dm_chain_why *why)
+{
+	struct text_table table;
+	struct reply reply;
+	unsigned int i;
+	int ret;
+
+	ret = live_query(device, "jobs", &reply, why);
+	if (ret)
+		return ret;
+	if (array) {
+		lines_json(&reply, device, array);
+		goto out;
+	}
+	text_table_init(&table,
+			"ID TYPE STATUS TOP BASE OFFSET LEN COPIED RATE IO-STATUS");
+	for (i = 0; i < reply.nr; i++) {
+		const struct reply_line *line = &reply.line[i];
+		char offset[32], len[32], copied[32], rate[32];
+
+		text_table_row(&table, reply_get(line, "id"),
+			       reply_get(line, "type"),
+			       reply_get(line, "status"),
+			       reply_get(line, "top"), reply_get(line, "base"),
+			       line_size(line, "offset", offset),
+			       line_size(line, "len", len),
+			       line_size(line, "copied", copied),
+			       line_size(line, "rate", rate),
+			       reply_get(line, "io-status"));
+	}
+	text_table_print(&table);
+out:
+	reply_free(&reply);
+	return 0;
+}
+
+int cmd_jobs(int argc, char **argv)
+{
+	return show_command(argc, argv, show_jobs, true);
+}
+
+static void map_json(const char *device, const struct map_run *run,
+		     struct json_object *array)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_text(object, "device", device);
+	add_number(object, "start", run->start << 9);
+	add_number(object, "length", run->length << 9);
+	add_text(object, "layer", run->layer[0] ? run->layer : NULL);
+	add_flag(object, "zero", run->zero);
+	json_object_array_add(array, object);
+}
+
+static void map_text(struct text_table *table, const struct map_run *run)
+{
+	char start[32], length[32];
+
+	snprintf(start, sizeof(start), "%llu", run->start << 9);
+	snprintf(length, sizeof(length), "%llu", run->length << 9);
+	text_table_row(table, start, length,
+		       run->layer[0] ? run->layer : "-",
+		       run->zero ? "zero" : "data");
+}
+
+static int show_map(const char *device, struct json_object *array,
+		    struct dm_chain_why *why)
+{
+	char *message, *text;
+	struct map_run *run;
+	struct text_table table;
+	u64 start = 0, next;
+	unsigned int i, nr;
+	struct live live;
+	int ret;
+
+	ret = live_open(&live, device, why);
+	if (ret) {
+		live_close(&live);
+		return ret;
+	}
+	text_table_init(&table, "START LENGTH LAYER STATE");
+	do {
+		message = xasprintf("map %llu %llu", start,
+				    live.sectors - start);
+		ret = live_message(device, message, &text, why);
+		free(message);
+		if (ret)
+			break;
+		ret = map_parse(text, &run, &nr, &next, why);
+		free(text);
+		if (ret)
+			break;
+		for (i = 0; i < nr; i++) {
+			if (array)
+				map_json(device, &run[i], array);
+			else
+				map_text(&table, &run[i]);
+		}
+		free(run);
+		/* A map that does not get on would never end. */
+		if (next && (next <= start || next >= live.sectors))
+			ret = dm_chain_refuse(why, -EPROTO,
+					      "the map goes on at sector %llu of %llu",
+					      next, live.sectors);
+		start = next;
+	} while (!ret && next);
+	text_table_print(&table);
+	live_close(&live);
+	return ret;
+}
+
+int cmd_map(int argc, char **argv)
+{
+	return show_command(argc, argv, show_map, true);
+}
+
+int cmd_estimate(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "top", required_argument, NULL, 't' },
+		{ "base", required_argument, NULL, 'b' },
+		{ "bottom", required_argument, NULL, 'o' },
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct json_object *object;
+	struct dm_chain_why why;
+	struct message message;
+	struct reply reply;
+	bool json = false;
+	int c;
+
+	message_init(&message, "estimate");
+	while ((c = next_option(argc, argv, options)) != -1) {
+		switch (c) {
+		case 't':
+			message_add(&message, "top", optarg);
+			break;
+		case 'b':
+			message_add(&message, "base", optarg);
+			break;
+		case 'o':
+			message_add(&message, "bottom", optarg);
+			break;
+		case 'j':
+			json = true;
+			break;
+		default:
+			return 1;
+		}
+	}
+	if (!operands_ok(argc, argv, 1, 1))
+		return 1;
+	if (target_available(&why) ||
+	    message_run(&message, argv[optind], &reply, &why))
+		return complain_why(&why);
+	if (!reply.nr)
+		return complain("%s: the target gave no estimate",
+				argv[optind]);
+
+	if (json) {
+		object = reply_json(&reply.line[0], argv[optind]);
+		print_json(object);
+	} else {
+		char data[32], zero[32], need[32], room[32];
+
+		printf("to copy %s, to make zero %s; it takes %s, and %s are free\n",
+		       line_size(&reply.line[0], "data", data),
+		       line_size(&reply.line[0], "zero", zero),
+		       line_size(&reply.line[0], "need", need),
+		       line_size(&reply.line[0], "free", room));
+	}
+	reply_free(&reply);
+	return 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * chainsetup: what the live commands share.
+ */
+#ifndef CHAINSETUP_LIVE_H
+#define CHAINSETUP_LIVE_H
+
+#include "dm.h"
+#include "reply.h"
+
+int cmd_open(int argc, char **argv);
+int cmd_close(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_layers(int argc, char **argv);
+int cmd_jobs(int argc, char **argv);
+int cmd_map(int argc, char **argv);
+int cmd_estimate(int argc, char **argv);
+int cmd_snapshot(int argc, char **argv);
+int cmd_release(int argc, char **argv);
+int cmd_stream(int argc, char **argv);
+int cmd_job(int argc, char **argv);
+int cmd_wait(int argc, char **argv);
+
+/* Send a query and take its answer apart; reply_free() it. */
+int live_query(const char *name, const char *message, struct reply *reply,
+	       struct dm_chain_why *why);
+
+#define MESSAGE_WORDS	32
+
+/**
+ * struct message - a message in the making
+ */
+struct message {
+	unsigned int nr;
+	char *word[MESSAGE_WORDS];
+};
+
+/* Begin with @word. */
+void message_init(struct message *message, const char *word);
+
+/* Add a word, and another one if @value is not NULL. */
+void message_add(struct message *message, const char *word, const char *value);
+
+/**
+ * message_run() - check a message with the target's own parser and send it
+ * @message: freed in any case
+ * @name: of the device
+ * @reply: gets the answer, reply_free() it; NULL if there is none
+ */
+int message_run(struct message *message, const char *name, struct reply *reply,
+		struct dm_chain_why *why);
+
+/**
+ * live_changeable() - may chainsetup load another table?
+ *
+ * Return: 0, or -EBUSY if somebody else has suspended the device or loaded a
+ * table.
+ */
+int live_changeable(const struct live *live, struct dm_chain_why *why);
+
+/**
+ * release_layers() - drop what finished jobs have made superfluous
+ * @name: of the device
+ * @quiet: say nothing if there is nothing to release
+ *
+ * Prints the devices that are free now. Return: 0 or a negative errno.
+ */
+int release_layers(const char *name, bool quiet, struct dm_chain_why *why);
+
+/**
+ * wait_jobs() - show the progress of jobs until they have ended, then release
+ * @name: of the device
+ * @id: of the job; NULL = every job that is live now
+ *
+ * Return: exit status; whatever went wrong has been printed.
+ */
+int wait_jobs(const char *name, const char *id);
+
+/**
+ * struct line_words - a chain's table parameters, word by word
+ * @nr_layers: base first
+ * @layer: name, data device, metadata device or "-"
+ * @features: the rest, "" or with a space in front
+ * @text: what the words point into
+ */
+struct line_words {
+	unsigned int nr_layers;
+	struct {
+		const char *name;
+		const char *data;
+		const char *meta;
+	} layer[DM_CHAIN_MAX_LAYERS];
+	const char *features;
+	char *text;
+};
+
+int line_split(struct line_words *line, const char *table,
+	       struct dm_chain_why *why);
+void line_free(struct line_words *line);
+
+/* Does layer @n of the line use the device "major:minor"? */
+bool line_uses(const struct line_words *line, unsigned int n,
+	       const char *devno);
+
+/**
+ * unique_name() - a layer name that no other has
+ * @taken: the others
+ * @nr: how many
+ * @name: the name wanted; changed by a suffix if it is taken
+ */
+void unique_name(const char *const *taken, unsigned int nr,
+		 char name[DM_CHAIN_NAME_LEN]);
+
+#endif

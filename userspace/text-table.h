@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * chainsetup: tables for people: columns as wide as they have to be.
+ */
+#ifndef CHAINSETUP_TEXT_TABLE_H
+#define CHAINSETUP_TEXT_TABLE_H
+
+#define TEXT_TABLE_COLUMNS	10
+
+/**
+ * struct text_table - rows of text
+ * @columns: how many
+ * @rows: how many, the heading included
+ * @cell: @rows * @columns texts
+ */
+struct text_table {
+	unsigned int columns;
+	unsigned int rows;
+	char **cell;
+};
+
+/* @heading: the first row, words separated by one space */
+void text_table_init(struct text_table *table, const char *heading);
+
+/* Add a row: as many texts as there are columns. */
+void text_table_row(struct text_table *table, ...);
+
+/* Print to stdout and forget the rows. A table of a heading only is not shown. */
+void text_table_print(struct text_table *table);
+
+#endif
