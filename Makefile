@@ -10,6 +10,24 @@ KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 DESTDIR ?=
 PREFIX ?= /usr
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+
+CFLAGS ?= -O2 -g
+TOOL_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
+	-Wno-sign-compare -fno-strict-aliasing -pthread
+TOOL_CPPFLAGS = $(CPPFLAGS) -D_GNU_SOURCE -MMD -MP -Iuserspace/shim -Idm-chain
+TOOL_LIBS = -ldevmapper -lblkid -luuid -ljson-c
+
+# What the module shares with user space
+core := $(foreach part,codec resolve parse jobstate owner range, \
+	$(wildcard dm-chain/dm-chain-$(part).c dm-chain/dm-chain-$(part)-*.c))
+
+# A test helper is a directory tests/helpers/NAME or a file tests/helpers/NAME.c
+helpers := $(sort $(patsubst tests/helpers/%/,%,$(wildcard tests/helpers/*/)) \
+	$(patsubst tests/helpers/%.c,%,$(wildcard tests/helpers/*.c)))
+helper_sources = $(wildcard tests/helpers/$(1).c tests/helpers/$(1)/*.c)
+objects = $(patsubst %.c,build/%.o,$(1))
 
 all: module tools
 
@@ -23,11 +41,22 @@ kernel-headers:
 		echo "For another kernel: make KDIR=/usr/src/linux-headers-..." >&2; \
 		exit 1; }
 
-tools:
-	+$(MAKE) -C userspace
+tools: userspace/chainsetup
 
-helpers:
-	+$(MAKE) -C tests/helpers
+helpers: $(addprefix tests/bin/,$(helpers))
+
+userspace/chainsetup: $(call objects,$(wildcard userspace/*.c) $(core))
+	$(CC) $(TOOL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+.SECONDARY:
+.SECONDEXPANSION:
+tests/bin/%: $$(call objects,$$(call helper_sources,%) $(core))
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+build/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CPPFLAGS) $(TOOL_CFLAGS) -c -o $@ $<
 
 demo:
 	tests/demo/run
@@ -45,18 +74,18 @@ install-module: module
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 
 install-tools: tools
-	+$(MAKE) -C userspace install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
-
-# Kbuild's own clean wants the kernel's headers; ours leaves what it would.
-clean:
-	find . -path ./.git -prune -o -type f \
-		\( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o \
-		-name '*.mod.c' -o -name '.*.cmd' -o -name '*.d' \) \
-		-exec rm -f {} +
-	rm -f modules.order Module.symvers
-	+for d in userspace tests/helpers; do \
-		if [ -e $$d/Makefile ]; then $(MAKE) -C $$d clean || exit; fi; \
+	install -D -m 755 userspace/chainsetup $(DESTDIR)$(SBINDIR)/chainsetup
+	for page in $(wildcard Documentation/*.8); do \
+		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man8/$${page##*/} || exit; \
 	done
+
+# As Kbuild would, but without the kernel's headers.
+clean:
+	rm -rf build tests/bin tests/unit/build userspace/chainsetup
+	rm -f dm-chain.ko dm-chain.mod dm-chain.mod.c modules.order Module.symvers
+	rm -f *.o .*.o dm-chain/*.o .*.cmd dm-chain/.*.cmd
 
 .PHONY: all module kernel-headers tools helpers demo check lint install \
 	install-module install-tools clean
+
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -35,8 +35,8 @@ tool_sources()
 		LC_ALL=C sort)
 }
 
-# build_in NEWDIR MAKEARGS...: make in a copy of the sources listed on stdin;
-# silent unless it fails.
+# build_in NEWDIR MAKEARGS...: make in a copy of the sources listed on stdin,
+# with the output in NEWDIR/log.
 build_in()
 {
 	local dir=$1
@@ -44,9 +44,7 @@ build_in()
 
 	mkdir "$dir/src"
 	(cd "$ROOT" && cpio -pdm --quiet "$dir/src") &&
-	make -C "$dir/src" -j "$(nproc)" "$@" >"$dir/log" 2>&1 && return
-	cat "$dir/log" >&2
-	return 1
+	make -C "$dir/src" -j "$(nproc)" "$@" >"$dir/log" 2>&1
 }
 
 # module_dir RELEASE: the directory with dm-chain.ko built for that kernel.
@@ -63,12 +61,20 @@ module_dir()
 
 make_module()
 {
-	module_sources | build_in "$2" module "KDIR=/lib/modules/$1/build" &&
-	find "$2/src" -name dm-chain.ko -exec cp -t "$2" {} + &&
-	[ -e "$2/dm-chain.ko" ] && rm -rf "$2/src"
+	if module_sources |
+	   build_in "$2" module "KDIR=/lib/modules/$1/build" &&
+	   [ -e "$2/src/dm-chain.ko" ]; then
+		mv "$2/src/dm-chain.ko" "$2"
+		rm -rf "$2/src"
+		return
+	fi
+	cat "$2/log" >&2
+	return 1
 }
 
 # tools_dir: the directory bin/ in there has chainsetup and the test helpers.
+# A program that does not build is missing and named in the file "broken": the
+# others can be used nevertheless.
 tools_dir()
 {
 	local sources dir
@@ -83,9 +89,11 @@ make_tools()
 {
 	local new=$1 f
 
-	tool_sources | build_in "$new" tools helpers && mkdir "$new/bin" || return
+	tool_sources | build_in "$new" -k tools helpers ||
+		grep -E 'error:|undefined|\*\*\*' "$new/log" >"$new/broken"
+	mkdir "$new/bin"
 	for f in "$new"/src/userspace/chainsetup "$new"/src/tests/bin/*; do
-		[ ! -x "$f" ] || cp "$f" "$new/bin/"
+		[ ! -x "$f" ] || mv "$f" "$new/bin/"
 	done
 	rm -rf "$new/src"
 }
