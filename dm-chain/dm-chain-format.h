@@ -86,7 +86,12 @@ struct dm_chain_disk_backing {
 	__le32	pad;
 	__u8	uuid[DM_CHAIN_UUID_LEN];	/* LAYER only, else zeros */
 	__le64	size;				/* of the backing, when bound */
-	__le64	generation;			/* of the backing, when bound */
+	/*
+	 * LAYER only: of the backing, when bound. Generations count from 1; 0
+	 * is a reference that the first activation binds: the backing may be
+	 * written to until then.
+	 */
+	__le64	generation;
 	__u8	path[DM_CHAIN_PATH_LEN];	/* hint, may be empty */
 } __packed;
 

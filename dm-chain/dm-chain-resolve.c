@@ -124,7 +124,8 @@ static int find_layer(const struct dm_chain_candidate *c, unsigned int overlay,
 		    !dm_chain_uuid_equal(c[i].sb->uuid, b->uuid))
 			continue;
 		*found = i;
-		if (c[i].sb->generation != b->generation)
+		/* Not bound yet: any content will do. */
+		if (b->generation && c[i].sb->generation != b->generation)
 			return refuse_changed(c, overlay, i, why);
 		return check_size(c, overlay, i, c[i].sb->size, why);
 	}

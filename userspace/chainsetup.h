@@ -160,6 +160,11 @@ int device_signature(const struct device *dev, char *text, size_t size,
  */
 const char *device_user(const struct device *dev, char *text, size_t size);
 
+/* May somebody write to a device now? A chain in which it lies below the
+ * active layer does not. (writer.c)
+ */
+bool device_may_change(const struct device *dev);
+
 /* -------------------------------------------------------------- metadata */
 
 /**
@@ -224,6 +229,9 @@ static inline u64 layer_size(const struct layer *layer)
  */
 const char *layer_name(const struct layer *layer, char *text);
 
+/* A valid layer name made of the last part of a path; @text as above. */
+const char *name_from_path(const char *path, char *text);
+
 /* Read both superblock slots into two 4 KiB pages. */
 int super_read_slots(const struct device *dev, void *page[2],
 		     struct dm_chain_why *why);
@@ -240,8 +248,20 @@ int super_read(const struct device *dev, struct dm_chain_sb *sb,
  */
 int super_write(struct layer *layer, struct dm_chain_why *why);
 
+/* Where a slot of a map or directory page lies on the metadata device. */
+u64 page_offset(const struct layer *layer, const char *magic, u32 index,
+		unsigned int slot);
+
+/* Read both slots of a map or directory page. */
+int page_read_slots(const struct layer *layer, const char *magic, u32 index,
+		    struct dm_chain_disk_page *page[2],
+		    struct dm_chain_why *why);
+
 /* Read the directory and every map page that it names. */
 int layer_load_map(struct layer *layer, struct dm_chain_why *why);
+
+/* Blocks within the layer's size, the last of which may be partial. */
+u64 layer_blocks(const struct layer *layer);
 
 /**
  * layer_state() - state of a block and how far it goes
@@ -249,7 +269,7 @@ int layer_load_map(struct layer *layer, struct dm_chain_why *why);
  * @max: blocks to look at, at least 1
  * @run: gets the length of the run, at most @max
  *
- * The map is loaded; a raw layer is all data, and unallocated past its end.
+ * The map is loaded. A raw layer is all data.
  */
 enum dm_chain_state layer_state(const struct layer *layer, u64 block, u64 max,
 				u64 *run);
@@ -290,6 +310,14 @@ struct format_options {
 int format_layer(const struct format_options *options, struct dm_chain_sb *sb,
 		 struct dm_chain_why *why);
 
+/**
+ * backing_reference() - what an overlay records about the layer below it
+ *
+ * With the layer's current generation. Refused if its path is too long.
+ */
+int backing_reference(struct dm_chain_backing *ref, const struct layer *layer,
+		      struct dm_chain_why *why);
+
 /* ------------------------------------------------------------------ scan */
 
 /**
@@ -304,7 +332,7 @@ struct layer_hint {
 	char *meta;
 };
 
-/* "UUID=DATA[,META]" */
+/* "UUID=DATA[,META]"; the UUID is the word "raw" for the raw base */
 int parse_layer_hint(const char *text, struct layer_hint *hint,
 		     struct dm_chain_why *why);
 
@@ -329,6 +357,7 @@ int find_layer(const u8 *uuid, const char *path_hint, char **path,
 struct chain {
 	unsigned int nr;
 	struct layer layer[DM_CHAIN_MAX_LAYERS];
+	u64 limit[DM_CHAIN_MAX_LAYERS];	/* where each ends, dm_chain_limits() */
 };
 
 static inline struct layer *chain_top(struct chain *chain)
@@ -353,6 +382,15 @@ int chain_open(struct chain *chain, const char *path,
 	       unsigned int top_flags, unsigned int flags,
 	       struct dm_chain_why *why);
 void chain_close(struct chain *chain);
+
+/* chain_open() without the checks. */
+int chain_collect(struct chain *chain, const char *path,
+		  const struct layer_hint *hints, unsigned int nr_hints,
+		  unsigned int top_flags, unsigned int flags,
+		  struct dm_chain_why *why);
+
+/* The checks, for a chain that was put together otherwise. Sets @limit. */
+int chain_check(struct chain *chain, struct dm_chain_why *why);
 
 /* layer_load_map() for all of them. */
 int chain_load_maps(struct chain *chain, struct dm_chain_why *why);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup: administration of dm-chain devices and their layers.
+ */
+#include <string.h>
+
+#include "chainsetup.h"
+
+const struct command offline_commands[] = {
+	{ "format", "[--size S] [--max-size S] [--block-size N] [--metadata DEV] [--backing DEV] [--name N] [--force] DEV",
+	  "make a device a new, empty layer", cmd_format },
+	{ "check", "DEV...", "verify the metadata of layers that are not open", cmd_check },
+	{ "dump", "[--json] DEV", "print the metadata of a layer that is not open", cmd_dump },
+	{ "rebase", "[--unsafe] DEV BACKING|none", "record another backing, if nothing visible changes", cmd_rebase },
+	{ "uuid", "[--data DEV] DEV", "give a copied layer a UUID of its own", cmd_uuid },
+	{ "plain", "DEV", "make a layer that stands alone a plain disk image", cmd_plain },
+	{ NULL, NULL, NULL, NULL }
+};
+
+static const struct command * const tables[] = {
+	offline_commands,
+	live_commands,
+};
+
+static void usage(void)
+{
+	const struct command *command;
+	unsigned int i;
+
+	puts("Usage: chainsetup COMMAND [ARGUMENT...]\n");
+	for (i = 0; i < 2; i++)
+		for (command = tables[i]; command->name; command++)
+			printf("  %s%s%s\n        %s\n", command->name,
+			       *command->args ? " " : "", command->args,
+			       command->help);
+	puts("\nSizes are bytes, or a number and K, M, G or T (powers of 1024).\n"
+	     "DEV is the device with the superblock: the data device, or the\n"
+	     "metadata device if there is one.");
+}
+
+static const struct command *find_command(const char *name)
+{
+	const struct command *command;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		for (command = tables[i]; command->name; command++)
+			if (!strcmp(command->name, name))
+				return command;
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	int i;
+
+	if (argc < 2)
+		return complain("no command; try chainsetup --help");
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+		usage();
+		return 0;
+	}
+	command = find_command(argv[1]);
+	if (!command)
+		return complain("unknown command %s; try chainsetup --help",
+				argv[1]);
+	for (i = 2; i < argc && strcmp(argv[i], "--"); i++) {
+		if (strcmp(argv[i], "--help"))
+			continue;
+		printf("Usage: chainsetup %s %s\n%s\n", command->name,
+		       command->args, command->help);
+		return 0;
+	}
+	return command->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup dump: the metadata of a layer, also where it is damaged.
+ *
+ * One tree of JSON objects is built; without --json it is printed indented.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "chainsetup.h"
+
+static void add_u64(struct json_object *o, const char *key, u64 value)
+{
+	json_object_object_add(o, key, json_object_new_uint64(value));
+}
+
+static void add_text(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void add_uuid(struct json_object *o, const char *key, const u8 *uuid)
+{
+	char text[DM_CHAIN_UUID_TEXT];
+
+	dm_chain_uuid_format(uuid, text);
+	add_text(o, key, text);
+}
+
+static const char *slot_kind_name(enum dm_chain_slot_kind kind)
+{
+	static const char * const names[] = {
+		[DM_CHAIN_SLOT_ZERO] = "zeros",
+		[DM_CHAIN_SLOT_FOREIGN] = "foreign",
+		[DM_CHAIN_SLOT_TORN] = "torn",
+		[DM_CHAIN_SLOT_GOOD] = "good",
+	};
+
+	return names[kind];
+}
+
+static struct json_object *dump_slots(const void *page[2], const char *magic)
+{
+	struct json_object *slots = json_object_new_array(), *o;
+	const struct dm_chain_disk_head *head;
+	enum dm_chain_slot_kind kind;
+	unsigned int slot;
+
+	for (slot = 0; slot < 2; slot++) {
+		head = page[slot];
+		kind = dm_chain_slot_classify(page[slot], magic);
+		o = json_object_new_object();
+		add_text(o, "slot", slot ? "B" : "A");
+		add_text(o, "holds", slot_kind_name(kind));
+		if (kind == DM_CHAIN_SLOT_GOOD)
+			add_u64(o, "seq", le64_to_cpu(head->seq));
+		json_object_array_add(slots, o);
+	}
+	return slots;
+}
+
+static struct json_object *dump_flags(u32 flags)
+{
+	struct json_object *a = json_object_new_array();
+
+	if (flags & DM_CHAIN_F_CLEAN)
+		json_object_array_add(a, json_object_new_string("clean"));
+	if (flags & DM_CHAIN_F_NEEDS_CHECK)
+		json_object_array_add(a, json_object_new_string("needs-check"));
+	if (flags & DM_CHAIN_F_HAS_OVERLAY)
+		json_object_array_add(a, json_object_new_string("has-overlay"));
+	return a;
+}
+
+static struct json_object *dump_backing(const struct dm_chain_backing *ref)
+{
+	static const char * const kinds[] = {
+		[DM_CHAIN_BACKING_UNSET] = "unset",
+		[DM_CHAIN_BACKING_NONE] = "none",
+		[DM_CHAIN_BACKING_RAW] = "raw",
+		[DM_CHAIN_BACKING_LAYER] = "layer",
+	};
+	struct json_object *o = json_object_new_object();
+
+	add_text(o, "kind", kinds[ref->kind]);
+	if (ref->kind == DM_CHAIN_BACKING_LAYER) {
+		add_uuid(o, "uuid", ref->uuid);
+		add_u64(o, "generation", ref->generation);
+	}
+	if (ref->kind == DM_CHAIN_BACKING_LAYER ||
+	    ref->kind == DM_CHAIN_BACKING_RAW) {
+		add_u64(o, "size", ref->size);
+		add_text(o, "path", ref->path);
+	}
+	return o;
+}
+
+static struct json_object *dump_job(const struct dm_chain_job_record *job)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_text(o, "id", job->id);
+	add_u64(o, "flags", job->flags);
+	add_uuid(o, "top", job->top_uuid);
+	if (!(job->flags & DM_CHAIN_JOB_F_RAW_BOTTOM))
+		add_uuid(o, "bottom", job->bottom_uuid);
+	add_u64(o, "speed", job->speed);
+	add_u64(o, "floor", job->floor);
+	add_u64(o, "ceiling", job->ceiling);
+	add_u64(o, "cursor", job->cursor);
+	add_u64(o, "copied", job->copied);
+	add_u64(o, "zeroed", job->zeroed);
+	add_u64(o, "skipped", job->skipped);
+	add_u64(o, "started", job->started);
+	add_u64(o, "on-error", job->on_error);
+	add_u64(o, "error", job->error);
+	add_u64(o, "io-status", job->io_status);
+	return o;
+}
+
+static struct json_object *dump_result(const struct dm_chain_job_result *result)
+{
+	static const char * const statuses[] = {
+		[DM_CHAIN_RESULT_NONE] = "none",
+		[DM_CHAIN_RESULT_COMPLETED] = "completed",
+		[DM_CHAIN_RESULT_CANCELLED] = "cancelled",
+		[DM_CHAIN_RESULT_FAILED] = "failed",
+	};
+	struct json_object *o = json_object_new_object();
+
+	add_text(o, "id", result->id);
+	add_text(o, "status", result->status < 4 ? statuses[result->status] : "?");
+	add_text(o, "base", *result->base ? result->base : "-");
+	add_u64(o, "len", result->len);
+	add_u64(o, "offset", result->offset);
+	add_u64(o, "copied", result->copied);
+	add_u64(o, "zeroed", result->zeroed);
+	add_u64(o, "skipped", result->skipped);
+	add_u64(o, "speed", result->speed);
+	add_u64(o, "started", result->started);
+	add_u64(o, "finished", result->finished);
+	add_u64(o, "error", result->error);
+	return o;
+}
+
+static struct json_object *dump_geometry(const struct dm_chain_geometry *geo)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_u64(o, "blocks", geo->blocks);
+	add_u64(o, "map-pages", geo->map_pages);
+	add_u64(o, "directory-pages", geo->dir_pages);
+	add_u64(o, "area-a", geo->area[0]);
+	add_u64(o, "area-b", geo->area[1]);
+	add_u64(o, "end", geo->end);
+	return o;
+}
+
+static int dump_super(struct json_object *o, const struct layer *layer,
+		      struct dm_chain_why *why)
+{
+	const struct dm_chain_sb *sb = &layer->sb;
+	u8 buf[2][DM_CHAIN_PAGE_SIZE];
+	void *page[2] = { buf[0], buf[1] };
+	int ret = super_read_slots(&layer->meta, page, why);
+
+	if (ret)
+		return ret;
+	add_text(o, "name", sb->name);
+	add_uuid(o, "uuid", sb->uuid);
+	add_u64(o, "seq", sb->seq);
+	json_object_object_add(o, "superblock",
+			       dump_slots((const void **)page,
+					  DM_CHAIN_SB_MAGIC));
+	json_object_object_add(o, "flags", dump_flags(sb->flags));
+	add_u64(o, "compat", sb->compat);
+	add_u64(o, "ro-compat", sb->ro_compat);
+	add_u64(o, "incompat", sb->incompat);
+	add_u64(o, "block-size", sb->block_size);
+	add_u64(o, "size", sb->size);
+	add_u64(o, "max-size", sb->max_size);
+	add_u64(o, "data-offset", sb->data_offset);
+	add_u64(o, "data-size", sb->data_size);
+	add_text(o, "data-path", *sb->data_path ? sb->data_path : "-");
+	add_u64(o, "generation", sb->generation);
+	if (sb->flags & DM_CHAIN_F_HAS_OVERLAY)
+		add_uuid(o, "overlay", sb->overlay_uuid);
+	json_object_object_add(o, "backing", dump_backing(&sb->backing));
+	if (sb->job.type)
+		json_object_object_add(o, "job", dump_job(&sb->job));
+	if (sb->result.type)
+		json_object_object_add(o, "result", dump_result(&sb->result));
+	json_object_object_add(o, "geometry", dump_geometry(&layer->geo));
+	return 0;
+}
+
+static struct json_object *dump_runs(u32 index, const u8 *payload)
+{
+	static const char * const states[] = {
+		[DM_CHAIN_UNALLOCATED] = "unallocated",
+		[DM_CHAIN_DATA] = "data",
+		[DM_CHAIN_ZERO] = "zero",
+		[DM_CHAIN_BAD_STATE] = "bad",
+	};
+	struct json_object *runs = json_object_new_array(), *o;
+	u32 n, run;
+
+	for (n = 0; n < DM_CHAIN_BLOCKS_PER_PAGE; n += run) {
+		run = dm_chain_state_run(payload, n,
+					 DM_CHAIN_BLOCKS_PER_PAGE - n);
+		if (dm_chain_state_get(payload, n) == DM_CHAIN_UNALLOCATED)
+			continue;
+		o = json_object_new_object();
+		add_u64(o, "block", (u64)index * DM_CHAIN_BLOCKS_PER_PAGE + n);
+		add_u64(o, "blocks", run);
+		add_text(o, "state", states[dm_chain_state_get(payload, n)]);
+		json_object_array_add(runs, o);
+	}
+	return runs;
+}
+
+/* Return: the slot that counts, -1 if the page is damaged. */
+static int dump_page(struct json_object *list, const struct layer *layer,
+		     const char *magic, u32 index,
+		     struct dm_chain_disk_page *page[2])
+{
+	struct json_object *o = json_object_new_object();
+	struct dm_chain_why why = { "" };
+	bool fell_back = false;
+	unsigned int slot = 0;
+	int ret;
+
+	json_object_array_add(list, o);
+	add_u64(o, "index", index);
+	ret = page_read_slots(layer, magic, index, page, &why);
+	if (!ret) {
+		json_object_object_add(o, "slots",
+				       dump_slots((const void **)page, magic));
+		ret = dm_chain_page_pick((const struct dm_chain_disk_page **)page,
+					 magic, layer->sb.uuid, index,
+					 layer->sb.flags & DM_CHAIN_F_CLEAN,
+					 &slot, &fell_back, &why);
+	}
+	if (ret) {
+		add_text(o, "damaged", why.text);
+		return -1;
+	}
+	add_text(o, "used", slot ? "B" : "A");
+	if (!strcmp(magic, DM_CHAIN_MAP_MAGIC))
+		json_object_object_add(o, "runs",
+				       dump_runs(index, page[slot]->payload));
+	return slot;
+}
+
+static void dump_map(struct json_object *root, const struct layer *layer)
+{
+	struct json_object *directory = json_object_new_array();
+	struct json_object *map = json_object_new_array();
+	struct dm_chain_disk_page buf[4], *dir[2] = { &buf[0], &buf[1] };
+	struct dm_chain_disk_page *page[2] = { &buf[2], &buf[3] };
+	u32 d, n, index;
+	int slot;
+
+	json_object_object_add(root, "directory", directory);
+	json_object_object_add(root, "map", map);
+	for (d = 0; d < layer->geo.dir_pages; d++) {
+		slot = dump_page(directory, layer, DM_CHAIN_DIR_MAGIC, d, dir);
+		for (n = 0; slot >= 0 && n < DM_CHAIN_PAGES_PER_DIR; n++) {
+			index = d * DM_CHAIN_PAGES_PER_DIR + n;
+			if (index < layer->geo.map_pages &&
+			    dm_chain_dir_get(dir[slot]->payload, n))
+				dump_page(map, layer, DM_CHAIN_MAP_MAGIC, index,
+					  page);
+		}
+	}
+}
+
+static bool is_nested(struct json_object *o)
+{
+	return json_object_is_type(o, json_type_object) ||
+	       json_object_is_type(o, json_type_array);
+}
+
+static bool is_flat(struct json_object *o)
+{
+	json_object_object_foreach(o, key, value)
+		if (*key && is_nested(value))
+			return false;
+	return true;
+}
+
+static void print_indented(struct json_object *o, unsigned int depth);
+
+static void print_array(const char *key, struct json_object *array,
+			unsigned int depth)
+{
+	size_t i, n = json_object_array_length(array);
+	struct json_object *o;
+
+	printf("%*s%s:", depth * 2, "", key);
+	if (!n)
+		printf(" -");
+	for (i = 0; i < n; i++) {
+		o = json_object_array_get_idx(array, i);
+		if (!is_nested(o)) {
+			printf(" %s", json_object_get_string(o));
+		} else if (is_flat(o)) {
+			printf("\n%*s", depth * 2 + 1, "");
+			json_object_object_foreach(o, word, value)
+				printf(" %s=%s", word,
+				       json_object_get_string(value));
+		} else {
+			putchar('\n');
+			print_indented(o, depth + 1);
+		}
+	}
+	if (!n || !is_nested(json_object_array_get_idx(array, n - 1)) ||
+	    is_flat(json_object_array_get_idx(array, n - 1)))
+		putchar('\n');
+}
+
+static void print_indented(struct json_object *o, unsigned int depth)
+{
+	json_object_object_foreach(o, key, value) {
+		if (json_object_is_type(value, json_type_array)) {
+			print_array(key, value, depth);
+		} else if (json_object_is_type(value, json_type_object)) {
+			printf("%*s%s:\n", depth * 2, "", key);
+			print_indented(value, depth + 1);
+		} else {
+			printf("%*s%s: %s\n", depth * 2, "", key,
+			       json_object_get_string(value));
+		}
+	}
+}
+
+int cmd_dump(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ }
+	};
+	struct dm_chain_why why = { "" };
+	struct json_object *root;
+	bool json = false;
+	struct layer layer;
+	int c, ret;
+
+	while ((c = next_option(argc, argv, options)) != -1) {
+		if (c != 'j')
+			return 1;
+		json = true;
+	}
+	if (!operands_ok(argc, argv, 1, 1))
+		return 1;
+	ret = layer_open(&layer, argv[optind], NULL,
+			 LAYER_META_ONLY | LAYER_EXCL, &why);
+	if (ret)
+		return complain_why(&why);
+	root = json_object_new_object();
+	ret = dump_super(root, &layer, &why);
+	if (!ret) {
+		dump_map(root, &layer);
+		if (json)
+			puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
+							    JSON_C_TO_STRING_NOSLASHESCAPE));
+		else
+			print_indented(root, 0);
+	}
+	json_object_put(root);
+	layer_close(&layer);
+	return ret ? complain_why(&why) : 0;
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup format: a new, empty layer.
+ */
+#include <errno.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#include "chainsetup.h"
+
+/* What format_layer() works on. */
+struct target {
+	struct device data;
+	struct device meta;	/* fd -1: inline */
+	struct layer backing;	/* @sb.backing.kind says if it is open */
+	struct dm_chain_sb sb;
+	struct dm_chain_geometry geo;
+};
+
+static struct device *meta_device(struct target *t)
+{
+	return t->meta.fd < 0 ? &t->data : &t->meta;
+}
+
+static int check_unused(const struct device *dev, struct dm_chain_why *why)
+{
+	char type[64], uuid[DM_CHAIN_UUID_TEXT];
+	struct dm_chain_sb sb;
+	unsigned int slot;
+	int ret;
+
+	ret = super_read(dev, &sb, &slot, NULL);
+	if (ret == 0) {
+		dm_chain_uuid_format(sb.uuid, uuid);
+		return dm_chain_refuse(why, -EEXIST, "%s already is the layer %s, %s: --force overwrites it",
+				       dev->path, sb.name, uuid);
+	}
+	if (ret != -ENODATA)
+		return dm_chain_refuse(why, -EEXIST, "%s carries a chain superblock that cannot be used: --force overwrites it",
+				       dev->path);
+	ret = device_signature(dev, type, sizeof(type), why);
+	if (ret < 0)
+		return ret;
+	if (ret)
+		return dm_chain_refuse(why, -EEXIST, "%s carries a signature: %s; --force overwrites it",
+				       dev->path, type);
+	return 0;
+}
+
+static int open_devices(struct target *t, const struct format_options *o,
+			struct dm_chain_why *why)
+{
+	int ret;
+
+	ret = device_open(&t->data, o->data, DEVICE_WRITE | DEVICE_EXCL, why);
+	if (!ret && o->meta)
+		ret = device_open(&t->meta, o->meta, DEVICE_WRITE | DEVICE_EXCL,
+				  why);
+	if (ret)
+		return ret;
+	if (o->meta && device_same(&t->data, &t->meta))
+		return dm_chain_refuse(why, -EINVAL, "%s cannot be a metadata device of its own: leave --metadata out for inline metadata",
+				       o->meta);
+	if (o->force)
+		return 0;
+	ret = check_unused(&t->data, why);
+	if (!ret && o->meta)
+		ret = check_unused(&t->meta, why);
+	return ret;
+}
+
+static int set_path(char *hint, const char *path, struct dm_chain_why *why)
+{
+	if (strlen(path) >= DM_CHAIN_PATH_LEN)
+		return dm_chain_refuse(why, -ENAMETOOLONG, "the path %s is longer than the %u bytes that a superblock has room for",
+				       path, DM_CHAIN_PATH_LEN - 1);
+	strcpy(hint, path);
+	return 0;
+}
+
+int backing_reference(struct dm_chain_backing *ref, const struct layer *layer,
+		      struct dm_chain_why *why)
+{
+	memset(ref, 0, sizeof(*ref));
+	ref->kind = layer->raw ? DM_CHAIN_BACKING_RAW : DM_CHAIN_BACKING_LAYER;
+	ref->size = layer_size(layer);
+	if (!layer->raw) {
+		memcpy(ref->uuid, layer->sb.uuid, DM_CHAIN_UUID_LEN);
+		ref->generation = layer->sb.generation;
+	}
+	return set_path(ref->path, layer->meta.path, why);
+}
+
+static int set_backing(struct target *t, const struct format_options *o,
+		       struct dm_chain_why *why)
+{
+	int ret;
+
+	if (!o->backing) {
+		t->sb.backing.kind = DM_CHAIN_BACKING_UNSET;
+		return 0;
+	}
+	ret = layer_open(&t->backing, o->backing, NULL,
+			 LAYER_ANY | LAYER_META_ONLY, why);
+	if (ret)
+		return ret;
+	ret = backing_reference(&t->sb.backing, &t->backing, why);
+	/* Not bound yet: it may be in use, and still be written to. */
+	t->sb.backing.generation = 0;
+	if (!ret &&
+	    (device_same(&t->backing.meta, &t->data) ||
+	     (t->meta.fd >= 0 && device_same(&t->backing.meta, &t->meta))))
+		ret = dm_chain_refuse(why, -EINVAL, "%s cannot rest on itself",
+				      o->backing);
+	if (!ret && !t->backing.raw &&
+	    !strcmp(t->backing.sb.data_path, t->data.path))
+		ret = dm_chain_refuse(why, -EINVAL, "%s is the data device of the backing %s",
+				      o->data, o->backing);
+	return ret;
+}
+
+static int set_block_size(struct target *t, const struct format_options *o,
+			  struct dm_chain_why *why)
+{
+	u64 size = o->block_size;
+	bool given = t->sb.backing.kind == DM_CHAIN_BACKING_LAYER;
+
+	if (!size)
+		size = given ? t->backing.sb.block_size : DM_CHAIN_MIN_BLOCK;
+	if (!dm_chain_block_size_valid(size))
+		return dm_chain_refuse(why, -EINVAL, "a block size of %llu bytes is not possible: a power of two from %u to %u is",
+				       size, DM_CHAIN_MIN_BLOCK,
+				       DM_CHAIN_MAX_BLOCK);
+	if (given && size != t->backing.sb.block_size)
+		return dm_chain_refuse(why, -EINVAL, "a block size of %llu bytes does not fit the backing %s, which has %u",
+				       size, o->backing,
+				       t->backing.sb.block_size);
+	t->sb.block_size = size;
+	return 0;
+}
+
+/* The geometry, and the offset of the data, for a size. */
+static int lay_out(struct target *t, u64 size, u64 max_size,
+		   struct dm_chain_why *why)
+{
+	int ret;
+
+	if (!max_size)
+		max_size = size > ~0ULL / 8 ? size : size * 4;
+	ret = dm_chain_geometry_init(&t->geo, t->sb.block_size, max_size, why);
+	t->sb.size = size;
+	t->sb.max_size = max_size;
+	t->sb.data_offset = t->meta.fd < 0 ? t->geo.data_offset : 0;
+	return ret;
+}
+
+/*
+ * The data device's size, less the metadata area, the size of which follows
+ * from the size: begin with all and give way until both fit.
+ */
+static int lay_out_whole(struct target *t, u64 max_size,
+			 struct dm_chain_why *why)
+{
+	u64 size = t->data.size;
+	int ret = 0;
+
+	while (size) {
+		ret = lay_out(t, size, max_size, why);
+		if (ret || t->sb.data_offset + size <= t->data.size)
+			break;
+		size = t->data.size > t->sb.data_offset ?
+		       t->data.size - t->sb.data_offset : 0;
+	}
+	if (ret || size)
+		return ret;
+	return dm_chain_refuse(why, -ENOSPC, "%s has %llu bytes: too small for inline metadata and a block of data",
+			       t->data.path, t->data.size);
+}
+
+static int set_sizes(struct target *t, const struct format_options *o,
+		     struct dm_chain_why *why)
+{
+	bool has_backing = t->sb.backing.kind != DM_CHAIN_BACKING_UNSET;
+	u64 size = o->size, room;
+	int ret;
+
+	if (!size && has_backing)
+		size = t->sb.backing.size;
+	if (size && o->max_size && o->max_size < size)
+		return dm_chain_refuse(why, -EINVAL, "the maximal size of %llu bytes is below the size, %llu",
+				       o->max_size, size);
+	ret = size ? lay_out(t, size, o->max_size, why) :
+		     lay_out_whole(t, o->max_size, why);
+	if (ret)
+		return ret;
+	room = t->data.size > t->sb.data_offset ?
+	       t->data.size - t->sb.data_offset : 0;
+	if (t->sb.size > room && !o->size)
+		return dm_chain_refuse(why, -ENOSPC, "%s has room for %llu bytes of data, but the backing %s has %llu: use a larger device or --size",
+				       o->data, room, o->backing,
+				       t->sb.backing.size);
+	if (t->sb.size > room)
+		return dm_chain_refuse(why, -ENOSPC, "%s has room for %llu bytes of data, not for %llu",
+				       o->data, room, t->sb.size);
+	if (t->sb.max_size < t->sb.size)
+		return dm_chain_refuse(why, -EINVAL, "the maximal size of %llu bytes is below the size, %llu",
+				       t->sb.max_size, t->sb.size);
+	if (meta_device(t)->size < t->geo.end)
+		return dm_chain_refuse(why, -ENOSPC, "%s has %llu bytes, but the metadata takes %llu: a lower --max-size takes less",
+				       meta_device(t)->path,
+				       meta_device(t)->size, t->geo.end);
+	return 0;
+}
+
+static int set_names(struct target *t, const struct format_options *o,
+		     struct dm_chain_why *why)
+{
+	if (o->name && !dm_chain_name_valid(o->name))
+		return dm_chain_refuse(why, -EINVAL, "%s is not a layer name: 1 to 63 letters, digits and _.+- are, the first a letter, digit or _, and not \"zero\"",
+				       *o->name ? o->name : "an empty word");
+	if (o->name)
+		strcpy(t->sb.name, o->name);
+	else
+		name_from_path(o->data, t->sb.name);
+	if (t->meta.fd < 0)
+		return 0;
+	return set_path(t->sb.data_path, t->data.path, why);
+}
+
+/* The directory of an empty map, durable, then the superblock. */
+static int write_all(struct target *t, struct dm_chain_why *why)
+{
+	const struct device *meta = meta_device(t);
+	struct dm_chain_disk_page dir = { };
+	u8 page[DM_CHAIN_PAGE_SIZE];
+	unsigned int slot;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < t->geo.dir_pages && !ret; i++) {
+		dm_chain_page_seal(&dir, DM_CHAIN_DIR_MAGIC, t->sb.uuid, i, 1);
+		for (slot = 0; slot < 2 && !ret; slot++)
+			ret = device_write(meta, &dir, sizeof(dir),
+					   dm_chain_dir_offset(&t->geo, slot, i),
+					   why);
+	}
+	if (!ret)
+		ret = device_sync(meta, why);
+	dm_chain_sb_encode(page, &t->sb);
+	for (slot = 0; slot < 2 && !ret; slot++)
+		ret = device_write(meta, page, sizeof(page),
+				   dm_chain_sb_offset(slot), why);
+	return ret ? ret : device_sync(meta, why);
+}
+
+int format_layer(const struct format_options *options, struct dm_chain_sb *sb,
+		 struct dm_chain_why *why)
+{
+	struct target t = {
+		.data.fd = -1, .meta.fd = -1,
+		.backing = { .data.fd = -1, .meta.fd = -1 },
+		.sb = { .seq = 1, .generation = 1, .flags = DM_CHAIN_F_CLEAN },
+	};
+	int ret;
+
+	uuid_generate(t.sb.uuid);
+	ret = open_devices(&t, options, why);
+	if (!ret)
+		ret = set_backing(&t, options, why);
+	if (!ret)
+		ret = set_block_size(&t, options, why);
+	if (!ret)
+		ret = set_sizes(&t, options, why);
+	if (!ret)
+		ret = set_names(&t, options, why);
+	if (!ret) {
+		t.sb.data_size = t.data.size;
+		ret = write_all(&t, why);
+	}
+	layer_close(&t.backing);
+	device_close(&t.data);
+	device_close(&t.meta);
+	*sb = t.sb;
+	return ret;
+}
+
+int cmd_format(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "size", required_argument, NULL, 's' },
+		{ "max-size", required_argument, NULL, 'x' },
+		{ "block-size", required_argument, NULL, 'b' },
+		{ "metadata", required_argument, NULL, 'm' },
+		{ "backing", required_argument, NULL, 'B' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "force", no_argument, NULL, 'f' },
+		{ }
+	};
+	struct format_options format = { };
+	char uuid[DM_CHAIN_UUID_TEXT];
+	struct dm_chain_why why;
+	struct dm_chain_sb sb;
+	int c, ret = 0;
+
+	while ((c = next_option(argc, argv, options)) != -1) {
+		switch (c) {
+		case 's':
+			ret = parse_device_size(optarg, &format.size, &why);
+			break;
+		case 'x':
+			ret = parse_device_size(optarg, &format.max_size, &why);
+			break;
+		case 'b':
+			ret = parse_device_size(optarg, &format.block_size, &why);
+			break;
+		case 'm':
+			format.meta = optarg;
+			break;
+		case 'B':
+			format.backing = optarg;
+			break;
+		case 'n':
+			format.name = optarg;
+			break;
+		case 'f':
+			format.force = true;
+			break;
+		default:
+			return 1;
+		}
+		if (ret)
+			return complain_why(&why);
+	}
+	if (!operands_ok(argc, argv, 1, 1))
+		return 1;
+	format.data = argv[optind];
+	if (format_layer(&format, &sb, &why))
+		return complain_why(&why);
+	dm_chain_uuid_format(sb.uuid, uuid);
+	printf("name=%s uuid=%s data-offset=%llu size=%llu\n", sb.name, uuid,
+	       sb.data_offset, sb.size);
+	return 0;
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup plain: make a layer that stands alone a plain disk image.
+ *
+ * Writes zeros to every block that is not data, which is what the layer shows
+ * there anyway. The metadata is not touched, so that it can be interrupted and
+ * repeated at any point.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chainsetup.h"
+
+static int check_alone(const struct layer *layer, struct dm_chain_why *why)
+{
+	const struct dm_chain_backing *ref = &layer->sb.backing;
+	char uuid[DM_CHAIN_UUID_TEXT];
+
+	if (layer->sb.flags & DM_CHAIN_F_NEEDS_CHECK)
+		return dm_chain_refuse(why, -EUCLEAN, "%s needs a check first: chainsetup check %s",
+				       layer->meta.path, layer->meta.path);
+	if (ref->kind == DM_CHAIN_BACKING_RAW)
+		return dm_chain_refuse(why, -EINVAL, "%s still rests on the raw base %s: stream it away first",
+				       layer->meta.path, ref->path);
+	if (ref->kind == DM_CHAIN_BACKING_LAYER) {
+		dm_chain_uuid_format(ref->uuid, uuid);
+		return dm_chain_refuse(why, -EINVAL, "%s still rests on the layer %s, last seen at %s: stream it away first",
+				       layer->meta.path, uuid, ref->path);
+	}
+	return 0;
+}
+
+static int zero_rest(const struct layer *layer, struct dm_chain_why *why)
+{
+	u64 blocks = layer_blocks(layer), block, run, start, end;
+	int ret = 0;
+
+	for (block = 0; block < blocks && !ret; block += run) {
+		if (layer_state(layer, block, blocks - block, &run) ==
+		    DM_CHAIN_DATA)
+			continue;
+		start = block * layer->sb.block_size;
+		end = (block + run) * layer->sb.block_size;
+		if (end > layer->sb.size)
+			end = layer->sb.size;
+		ret = device_write_zeroes(&layer->data,
+					  layer->sb.data_offset + start,
+					  end - start, why);
+	}
+	return ret ? ret : device_sync(&layer->data, why);
+}
+
+int cmd_plain(int argc, char **argv)
+{
+	static const struct option options[] = { { } };
+	struct dm_chain_why why = { "" };
+	struct layer layer;
+	char number[32];
+	int ret;
+
+	if (next_option(argc, argv, options) != -1 ||
+	    !operands_ok(argc, argv, 1, 1))
+		return 1;
+	ret = layer_open(&layer, argv[optind], NULL, LAYER_WRITE | LAYER_EXCL,
+			 &why);
+	if (ret)
+		return complain_why(&why);
+	ret = check_alone(&layer, &why);
+	if (!ret)
+		ret = layer_load_map(&layer, &why);
+	if (!ret)
+		ret = zero_rest(&layer, &why);
+	if (!ret)
+		printf("0 %llu linear %s %llu\n", layer.sb.size / 512,
+		       device_is_block(&layer.data) ?
+		       device_number(&layer.data, number) : layer.data.path,
+		       layer.sb.data_offset / 512);
+	layer_close(&layer);
+	return ret ? complain_why(&why) : 0;
+}

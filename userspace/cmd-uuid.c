@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup uuid: a UUID of its own for a copied layer.
+ *
+ * Every page of the directory and the map carries the UUID, so they are all
+ * written again. What was durable is never overwritten before what replaces it
+ * is durable, too:
+ *
+ *	1. superblock: needs-check set, clean cleared
+ *	2. the slot of every page that does not count: its content, new UUID
+ *	3. superblock: new UUID
+ *	4. the other slot of every page: the same
+ *	5. superblock: needs-check cleared, clean set
+ *
+ * with a flush after each step. Interrupted, the layer is refused: it needs a
+ * check, and a page of it carries a UUID that is not the superblock's. Then
+ * this command is simply repeated: in that state it takes of the two slots of
+ * a page the newer one that is intact, whatever its UUID. That cannot pick up
+ * something foreign: of a page that the directory names, both slots have been
+ * written by this layer.
+ */
+#include <errno.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#include "chainsetup.h"
+
+/* Was this command interrupted on @layer? */
+static bool interrupted(const struct layer *layer)
+{
+	return layer->sb.flags & DM_CHAIN_F_NEEDS_CHECK &&
+	       !(layer->sb.flags & DM_CHAIN_F_CLEAN);
+}
+
+/* The newer intact slot of a page, whatever its UUID. */
+static int newer_slot(const struct layer *layer, const char *magic, u32 index,
+		      struct dm_chain_disk_page *page[2], unsigned int *best,
+		      struct dm_chain_why *why)
+{
+	const struct dm_chain_disk_page *both[2];
+	struct dm_chain_why reason = { "" };
+	unsigned int slot, unused;
+	bool fell_back, found = false;
+	int ret;
+
+	ret = page_read_slots(layer, magic, index, page, why);
+	if (ret)
+		return ret;
+	for (slot = 0; slot < 2; slot++) {
+		both[0] = page[slot];
+		both[1] = page[slot];
+		ret = dm_chain_page_pick(both, magic, page[slot]->uuid, index,
+					 true, &unused, &fell_back, &reason);
+		if (ret)
+			continue;
+		if (!found || le64_to_cpu(page[slot]->head.seq) >
+			      le64_to_cpu(page[*best]->head.seq))
+			*best = slot;
+		found = true;
+	}
+	if (!found)
+		return dm_chain_refuse(why, -EBADMSG, "%s: %s",
+				       layer->meta.path, reason.text);
+	return 0;
+}
+
+/* Step 2 or 4 for one page: write the slot that does not carry @uuid yet. */
+static int renew_page(const struct layer *layer, const char *magic, u32 index,
+		      const u8 *uuid, struct dm_chain_disk_page *page[2],
+		      unsigned int *best, struct dm_chain_why *why)
+{
+	struct dm_chain_disk_page *new;
+	u64 seq;
+	int ret;
+
+	ret = newer_slot(layer, magic, index, page, best, why);
+	if (ret)
+		return ret;
+	new = page[!*best];
+	seq = le64_to_cpu(page[*best]->head.seq);
+	memcpy(new, page[*best], sizeof(*new));
+	dm_chain_page_seal(new, magic, uuid, index, seq + 1);
+	return device_write(&layer->meta, new, sizeof(*new),
+			    page_offset(layer, magic, index, !*best), why);
+}
+
+static int renew_pages(const struct layer *layer, const u8 *uuid,
+		       struct dm_chain_why *why)
+{
+	struct dm_chain_disk_page buf[4], *dir[2] = { &buf[0], &buf[1] };
+	struct dm_chain_disk_page *map[2] = { &buf[2], &buf[3] };
+	unsigned int best, unused;
+	u32 d, n, index;
+	int ret;
+
+	for (d = 0; d < layer->geo.dir_pages; d++) {
+		ret = renew_page(layer, DM_CHAIN_DIR_MAGIC, d, uuid, dir, &best,
+				 why);
+		if (ret)
+			return ret;
+		for (n = 0; n < DM_CHAIN_PAGES_PER_DIR; n++) {
+			index = d * DM_CHAIN_PAGES_PER_DIR + n;
+			if (index >= layer->geo.map_pages)
+				break;
+			if (!dm_chain_dir_get(dir[best]->payload, n))
+				continue;
+			ret = renew_page(layer, DM_CHAIN_MAP_MAGIC, index, uuid,
+					 map, &unused, why);
+			if (ret)
+				return ret;
+		}
+	}
+	return device_sync(&layer->meta, why);
+}
+
+static void replace_uuid(struct dm_chain_sb *sb, const u8 *uuid)
+{
+	if (sb->job.type &&
+	    !memcmp(sb->job.bottom_uuid, sb->uuid, DM_CHAIN_UUID_LEN))
+		memcpy(sb->job.bottom_uuid, uuid, DM_CHAIN_UUID_LEN);
+	if (sb->job.type)
+		memcpy(sb->job.top_uuid, uuid, DM_CHAIN_UUID_LEN);
+	memcpy(sb->uuid, uuid, DM_CHAIN_UUID_LEN);
+	/* The overlay rests on the original. */
+	sb->flags &= ~DM_CHAIN_F_HAS_OVERLAY;
+	memset(sb->overlay_uuid, 0, DM_CHAIN_UUID_LEN);
+}
+
+/* The copy's superblock still leads to the original's data device. */
+static int set_data(struct layer *layer, const char *data,
+		    struct dm_chain_why *why)
+{
+	struct device dev;
+	int ret;
+
+	if (!layer->sb.data_path[0] && data)
+		return dm_chain_refuse(why, -EINVAL, "%s keeps its data on the same device: --data does not apply",
+				       layer->meta.path);
+	if (!layer->sb.data_path[0])
+		return 0;
+	if (!data)
+		return dm_chain_refuse(why, -EINVAL, "%s keeps its data on another device, recorded as %s: name the copy's with --data",
+				       layer->meta.path, layer->sb.data_path);
+	ret = device_open(&dev, data, DEVICE_EXCL, why);
+	if (ret)
+		return ret;
+	if (device_same(&dev, &layer->meta))
+		ret = dm_chain_refuse(why, -EINVAL, "%s is the metadata device itself",
+				      data);
+	else if (dev.size < layer->sb.data_offset + layer->sb.size)
+		ret = dm_chain_refuse(why, -EINVAL, "%s has %llu bytes, but the layer takes %llu",
+				      data, dev.size,
+				      layer->sb.data_offset + layer->sb.size);
+	else if (strlen(dev.path) >= DM_CHAIN_PATH_LEN)
+		ret = dm_chain_refuse(why, -ENAMETOOLONG, "the path %s is too long",
+				      dev.path);
+	if (!ret) {
+		strcpy(layer->sb.data_path, dev.path);
+		layer->sb.data_size = dev.size;
+	}
+	device_close(&dev);
+	return ret;
+}
+
+static int renew(struct layer *layer, const u8 *uuid, struct dm_chain_why *why)
+{
+	int ret;
+
+	/* What is read as durable has to be. */
+	ret = device_sync(&layer->meta, why);
+	if (ret)
+		return ret;
+	layer->sb.flags |= DM_CHAIN_F_NEEDS_CHECK;
+	layer->sb.flags &= ~DM_CHAIN_F_CLEAN;
+	ret = super_write(layer, why);
+	if (!ret)
+		ret = renew_pages(layer, uuid, why);
+	if (ret)
+		return ret;
+	replace_uuid(&layer->sb, uuid);
+	ret = super_write(layer, why);
+	if (!ret)
+		ret = renew_pages(layer, uuid, why);
+	if (ret)
+		return ret;
+	layer->sb.flags &= ~DM_CHAIN_F_NEEDS_CHECK;
+	layer->sb.flags |= DM_CHAIN_F_CLEAN;
+	return super_write(layer, why);
+}
+
+int cmd_uuid(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "data", required_argument, NULL, 'd' },
+		{ }
+	};
+	struct dm_chain_why why = { "" };
+	const char *data = NULL;
+	u8 uuid[DM_CHAIN_UUID_LEN];
+	char text[DM_CHAIN_UUID_TEXT];
+	struct layer layer;
+	int c, ret;
+
+	while ((c = next_option(argc, argv, options)) != -1) {
+		if (c != 'd')
+			return 1;
+		data = optarg;
+	}
+	if (!operands_ok(argc, argv, 1, 1))
+		return 1;
+	ret = layer_open(&layer, argv[optind], NULL,
+			 LAYER_META_ONLY | LAYER_WRITE | LAYER_EXCL, &why);
+	if (ret)
+		return complain_why(&why);
+	if (!interrupted(&layer))
+		ret = layer_load_map(&layer, &why);
+	if (!ret && layer.sb.flags & DM_CHAIN_F_NEEDS_CHECK &&
+	    !layer_load_map(&layer, NULL))
+		ret = dm_chain_refuse(&why, -EUCLEAN, "%s needs a check first: chainsetup check %s",
+				      layer.meta.path, layer.meta.path);
+	if (!ret)
+		ret = set_data(&layer, data, &why);
+	if (!ret) {
+		uuid_generate(uuid);
+		ret = renew(&layer, uuid, &why);
+	}
+	layer_close(&layer);
+	if (ret)
+		return complain_why(&why);
+	dm_chain_uuid_format(uuid, text);
+	printf("uuid=%s\n", text);
+	return 0;
+}

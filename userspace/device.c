@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup: block devices, and regular files that stand for them.
+ */
+#include <blkid/blkid.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "chainsetup.h"
+
+/* Direct I/O goes through a buffer of this size. */
+#define BOUNCE		(1024 * 1024)
+
+static char *absolute_path(const char *path)
+{
+	char cwd[PATH_MAX];
+
+	if (*path == '/' || !getcwd(cwd, sizeof(cwd)))
+		return xstrdup(path);
+	return xasprintf("%s/%s", cwd, path);
+}
+
+/* The loop device that a regular file or block device is attached to. */
+static bool attached_loop(const char *path, char *name, size_t size)
+{
+	char real[PATH_MAX], file[PATH_MAX], line[PATH_MAX];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	if (!realpath(path, real))
+		return false;
+	dir = opendir("/sys/block");
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "loop", 4))
+			continue;
+		snprintf(file, sizeof(file), "/sys/block/%s/loop/backing_file",
+			 entry->d_name);
+		found = read_line(file, line, sizeof(line)) &&
+			!strcmp(line, real);
+		if (found)
+			snprintf(name, size, "/dev/%s", entry->d_name);
+	}
+	closedir(dir);
+	return found;
+}
+
+/* A device-mapper device or other one built on @dev. */
+static bool find_holder(const struct device *dev, char *text, size_t size)
+{
+	char path[PATH_MAX], name[256], number[32];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%s/holders",
+		 device_number(dev, number));
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		found = true;
+		snprintf(path, sizeof(path), "/sys/class/block/%s/dm/name",
+			 entry->d_name);
+		if (read_line(path, name, sizeof(name)))
+			snprintf(text, size, "the device-mapper device %s", name);
+		else
+			snprintf(text, size, "the device %s", entry->d_name);
+	}
+	closedir(dir);
+	return found;
+}
+
+static bool find_mount(const struct device *dev, char *text, size_t size)
+{
+	char line[PATH_MAX + 512], where[PATH_MAX];
+	unsigned int major, minor;
+	bool found = false;
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+
+	if (!f)
+		return false;
+	while (!found && fgets(line, sizeof(line), f)) {
+		found = sscanf(line, "%*u %*u %u:%u %*s %4095s", &major, &minor,
+			       where) == 3 &&
+			makedev(major, minor) == dev->devno;
+		if (found)
+			snprintf(text, size, "the file system mounted at %s",
+				 where);
+	}
+	fclose(f);
+	return found;
+}
+
+const char *device_user(const struct device *dev, char *text, size_t size)
+{
+	if (!find_holder(dev, text, size) && !find_mount(dev, text, size))
+		*text = 0;
+	return text;
+}
+
+static int refuse_busy(const struct device *dev, struct dm_chain_why *why)
+{
+	char user[128];
+
+	device_user(dev, user, sizeof(user));
+	return dm_chain_refuse(why, -EBUSY, "%s is in use by %s", dev->path,
+			       *user ? user : "something else (a mount, swap, RAID or another program)");
+}
+
+static int find_size(struct device *dev, const struct stat *st,
+		     struct dm_chain_why *why)
+{
+	int sector;
+
+	if (S_ISREG(st->st_mode)) {
+		dev->align = 512;
+		dev->size = st->st_size / 512 * 512;
+		return 0;
+	}
+	dev->devno = st->st_rdev;
+	if (ioctl(dev->fd, BLKGETSIZE64, &dev->size) ||
+	    ioctl(dev->fd, BLKSSZGET, &sector))
+		return dm_chain_refuse(why, -errno, "%s: cannot read its size: %s",
+				       dev->path, strerror(errno));
+	dev->align = sector;
+	return 0;
+}
+
+int device_open(struct device *dev, const char *path, unsigned int flags,
+		struct dm_chain_why *why)
+{
+	int mode = (flags & DEVICE_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+	char loop[NAME_MAX + 8];
+	struct stat st;
+	int ret;
+
+	*dev = (struct device) { .fd = -1 };
+	if (stat(path, &st))
+		return dm_chain_refuse(why, -errno, "%s: %s", path,
+				       strerror(errno));
+	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
+		return dm_chain_refuse(why, -ENOTBLK, "%s is neither a block device nor a regular file",
+				       path);
+	dev->path = absolute_path(path);
+	dev->excl = flags & DEVICE_EXCL;
+	if (S_ISBLK(st.st_mode)) {
+		mode |= O_DIRECT;
+		if (dev->excl)
+			mode |= O_EXCL;
+		dev->devno = st.st_rdev;
+	} else if (dev->excl && attached_loop(path, loop, sizeof(loop))) {
+		ret = dm_chain_refuse(why, -EBUSY, "%s is in use by %s: name that device instead",
+				      dev->path, loop);
+		goto fail;
+	}
+	dev->fd = open(path, mode);
+	if (dev->fd < 0 && errno == EBUSY && device_is_block(dev)) {
+		ret = refuse_busy(dev, why);
+		goto fail;
+	}
+	if (dev->fd < 0) {
+		ret = dm_chain_refuse(why, -errno, "%s: cannot open: %s", path,
+				      strerror(errno));
+		goto fail;
+	}
+	ret = find_size(dev, &st, why);
+	if (!ret)
+		return 0;
+fail:
+	device_close(dev);
+	return ret;
+}
+
+void device_close(struct device *dev)
+{
+	if (dev->fd >= 0)
+		close(dev->fd);
+	free(dev->path);
+	*dev = (struct device) { .fd = -1 };
+}
+
+bool device_same(const struct device *a, const struct device *b)
+{
+	struct stat sa, sb;
+
+	if (device_is_block(a) || device_is_block(b))
+		return a->devno == b->devno;
+	return !fstat(a->fd, &sa) && !fstat(b->fd, &sb) &&
+	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+const char *device_number(const struct device *dev, char *text)
+{
+	snprintf(text, 32, "%u:%u", major(dev->devno), minor(dev->devno));
+	return text;
+}
+
+static void *bounce_buffer(void)
+{
+	static void *buffer;
+
+	if (!buffer) {
+		buffer = aligned_alloc(4096, BOUNCE);
+		if (!buffer)
+			exit(complain("out of memory"));
+	}
+	return buffer;
+}
+
+static int check_range(const struct device *dev, size_t len, u64 offset,
+		       struct dm_chain_why *why)
+{
+	if (offset > dev->size || len > dev->size - offset)
+		return dm_chain_refuse(why, -ENXIO, "%s ends at %llu bytes, before %llu",
+				       dev->path, dev->size, offset + len);
+	return 0;
+}
+
+/* One read or write of at most BOUNCE bytes, all of it. */
+static int transfer(const struct device *dev, void *buf, size_t len, u64 offset,
+		    bool write, struct dm_chain_why *why)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = write ? pwrite(dev->fd, buf + done, len - done, offset + done) :
+			    pread(dev->fd, buf + done, len - done, offset + done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			int err = n ? errno : EIO;
+
+			return dm_chain_refuse(why, -err, "%s: %s error at byte %llu: %s",
+					       dev->path, write ? "write" : "read",
+					       offset + done, strerror(err));
+		}
+		done += n;
+	}
+	return 0;
+}
+
+int device_read(const struct device *dev, void *buf, size_t len, u64 offset,
+		struct dm_chain_why *why)
+{
+	void *bounce = bounce_buffer();
+	int ret = check_range(dev, len, offset, why);
+
+	while (!ret && len) {
+		u64 start = offset / dev->align * dev->align;
+		size_t skip = offset - start;
+		size_t part = len < BOUNCE - skip ? len : BOUNCE - skip;
+		size_t span = (skip + part + dev->align - 1) / dev->align *
+			      dev->align;
+
+		ret = transfer(dev, bounce, span, start, false, why);
+		if (ret)
+			break;
+		memcpy(buf, bounce + skip, part);
+		buf += part;
+		offset += part;
+		len -= part;
+	}
+	return ret;
+}
+
+/*
+ * Writes smaller than the device's sector occur only at the end of a layer
+ * whose size is not a multiple of it: the rest of the sector is kept.
+ */
+int device_write(const struct device *dev, const void *buf, size_t len,
+		 u64 offset, struct dm_chain_why *why)
+{
+	void *bounce = bounce_buffer();
+	int ret = check_range(dev, len, offset, why);
+
+	while (!ret && len) {
+		u64 start = offset / dev->align * dev->align;
+		size_t skip = offset - start;
+		size_t part = len < BOUNCE - skip ? len : BOUNCE - skip;
+		size_t span = (skip + part + dev->align - 1) / dev->align *
+			      dev->align;
+
+		if (span != part)
+			ret = transfer(dev, bounce, span, start, false, why);
+		if (ret)
+			break;
+		memcpy(bounce + skip, buf, part);
+		ret = transfer(dev, bounce, span, start, true, why);
+		buf += part;
+		offset += part;
+		len -= part;
+	}
+	return ret;
+}
+
+int device_write_zeroes(const struct device *dev, u64 offset, u64 len,
+			struct dm_chain_why *why)
+{
+	static const u8 zeroes[BOUNCE];
+	u64 range[2] = { offset, len };
+	size_t part;
+	int ret = 0;
+
+	if (device_is_block(dev)) {
+		ret = check_range(dev, len, offset, why);
+		if (ret || !ioctl(dev->fd, BLKZEROOUT, range))
+			return ret;
+	}
+	if (!device_is_block(dev) && offset <= dev->size &&
+	    len <= dev->size - offset &&
+	    !fallocate(dev->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		       offset, len))
+		return 0;
+	while (!ret && len) {
+		part = len < BOUNCE ? len : BOUNCE;
+		ret = device_write(dev, zeroes, part, offset, why);
+		offset += part;
+		len -= part;
+	}
+	return ret;
+}
+
+int device_sync(const struct device *dev, struct dm_chain_why *why)
+{
+	if (fsync(dev->fd))
+		return dm_chain_refuse(why, -errno, "%s: flush failed: %s",
+				       dev->path, strerror(errno));
+	return 0;
+}
+
+int device_signature(const struct device *dev, char *text, size_t size,
+		     struct dm_chain_why *why)
+{
+	/* libblkid's buffers do not suit direct I/O. */
+	int fd = open(dev->path, O_RDONLY | O_CLOEXEC);
+	blkid_probe probe = blkid_new_probe();
+	const char *type = NULL;
+	int ret = -EIO;
+
+	if (!probe)
+		exit(complain("out of memory"));
+	if (fd < 0 || blkid_probe_set_device(probe, fd, 0, 0))
+		goto out;
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE);
+	blkid_probe_enable_partitions(probe, 1);
+	ret = blkid_do_safeprobe(probe);
+	if (ret == -2) {
+		snprintf(text, size, "more than one");
+		ret = 1;
+	} else if (ret == 0) {
+		if (blkid_probe_lookup_value(probe, "TYPE", &type, NULL) &&
+		    blkid_probe_lookup_value(probe, "PTTYPE", &type, NULL))
+			type = "unknown";
+		snprintf(text, size, "%s", type);
+		ret = 1;
+	} else {
+		ret = ret == 1 ? 0 : -EIO;
+	}
+out:
+	if (ret < 0)
+		dm_chain_refuse(why, ret, "%s: libblkid cannot read it", dev->path);
+	blkid_free_probe(probe);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}

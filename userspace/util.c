@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup: words, numbers and memory.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chainsetup.h"
+
+int complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("chainsetup: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return 1;
+}
+
+int complain_why(const struct dm_chain_why *why)
+{
+	return complain("%s", why->text);
+}
+
+void *xalloc(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size);
+
+	if (!p)
+		exit(complain("out of memory"));
+	return p;
+}
+
+char *xstrdup(const char *text)
+{
+	char *p = strdup(text);
+
+	if (!p)
+		exit(complain("out of memory"));
+	return p;
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+
+	va_start(ap, fmt);
+	if (vasprintf(&p, fmt, ap) < 0)
+		exit(complain("out of memory"));
+	va_end(ap);
+	return p;
+}
+
+int parse_size(const char *text, u64 *size, struct dm_chain_why *why)
+{
+	static const char units[] = "KMGT";
+	unsigned int shift = 0;
+	const char *unit;
+	char *end;
+	u64 value;
+
+	if (!isdigit((unsigned char)*text))
+		return dm_chain_refuse(why, -EINVAL, "%s is not a size: write bytes, or a number and K, M, G or T",
+				       *text ? text : "an empty word");
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno)
+		return dm_chain_refuse(why, -ERANGE, "%s is too large", text);
+	if (*end) {
+		unit = strchr(units, toupper((unsigned char)*end));
+		if (!unit || end[1])
+			return dm_chain_refuse(why, -EINVAL,
+					       "%s is not a size: write bytes, or a number and K, M, G or T",
+					       text);
+		shift = 10 * (unit - units + 1);
+	}
+	if (value > (~0ULL >> 1) >> shift)
+		return dm_chain_refuse(why, -ERANGE, "%s is too large", text);
+	*size = value << shift;
+	return 0;
+}
+
+int parse_device_size(const char *text, u64 *size, struct dm_chain_why *why)
+{
+	int ret = parse_size(text, size, why);
+
+	if (ret)
+		return ret;
+	if (!*size || *size % 512)
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s is not a device's size: it has to be a multiple of 512 bytes, and not 0",
+				       text);
+	return 0;
+}
+
+const char *human_size(u64 size, char *text)
+{
+	static const char * const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	unsigned int i = 0;
+	double value = size;
+
+	while (value >= 1024 && i < 4) {
+		value /= 1024;
+		i++;
+	}
+	snprintf(text, 32, value == (u64)value ? "%.0f %s" : "%.1f %s", value,
+		 units[i]);
+	return text;
+}
+
+bool read_line(const char *path, char *text, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	bool ok;
+
+	if (!f)
+		return false;
+	ok = fgets(text, size, f);
+	fclose(f);
+	if (ok)
+		text[strcspn(text, "\n")] = 0;
+	return ok;
+}
+
+int next_option(int argc, char **argv, const struct option *options)
+{
+	int word = optind, c;
+
+	opterr = 0;
+	c = getopt_long(argc, argv, ":", options, NULL);
+	if (c == ':')
+		complain("%s: %s needs a value", argv[0], argv[optind - 1]);
+	else if (c == '?')
+		complain("%s: unknown or ambiguous option %s, or one that takes no value; try chainsetup --help",
+			 argv[0], argv[word < optind ? optind - 1 : word]);
+	return c == ':' ? '?' : c;
+}
+
+bool operands_ok(int argc, char **argv, int min, int max)
+{
+	int n = argc - optind;
+
+	if (n < min)
+		complain("%s: %s is missing; try chainsetup --help", argv[0],
+			 n ? "an operand" : "the device");
+	else if (n > max)
+		complain("%s: there is a word too much: %s", argv[0],
+			 argv[optind + max]);
+	return n >= min && n <= max;
+}
