@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Run the unit tests of chainsetup's parts and sum up.
+ */
+#include <stdio.h>
+
+#include "tools_test.h"
+
+static unsigned int passed, failed;
+
+/* cmocka's own macro counts an array, and these are in other files. */
+static void run(const char *name, const struct CMUnitTest *tests,
+		unsigned int nr)
+{
+	int bad = _cmocka_run_group_tests(name, tests, nr, NULL, NULL);
+
+	/* A negative number: the group did not run. */
+	failed += bad < 0 ? nr : bad;
+	passed += bad < 0 ? 0 : nr - bad;
+}
+
+int main(void)
+{
+	run("line", line_tests, nr_line_tests);
+	run("progress", progress_tests, nr_progress_tests);
+	run("reply", reply_tests, nr_reply_tests);
+	printf("%u passed, %u failed\n", passed, failed);
+	return failed || !passed;
+}
