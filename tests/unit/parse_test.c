@@ -8,42 +8,7 @@
 #include <linux/errno.h>
 #include <linux/limits.h>
 
-#include "dm-chain-codec.h"
-#include "dm-chain-parse.h"
-#include "random.h"
-
-#define MAX_WORDS	256
-#define NAME_63		"a23456789012345678901234567890123456789012345678901234567890123"
-
-/* One text cut into words, and what came out of it. */
-struct parsed {
-	char text[4096];
-	unsigned int argc;
-	char *argv[MAX_WORDS];
-	struct dm_chain_line line;
-	struct dm_chain_msg msg;
-	struct dm_chain_why why;
-};
-
-/* Cuts at blanks; the word "" is the empty word. */
-static void cut(struct parsed *p, const char *text)
-{
-	char *c = p->text;
-
-	snprintf(p->text, sizeof(p->text), "%s", text);
-	p->argc = 0;
-	for (;;) {
-		while (*c == ' ')
-			*c++ = '\0';
-		if (!*c || p->argc == MAX_WORDS)
-			return;
-		p->argv[p->argc++] = c;
-		while (*c && *c != ' ')
-			c++;
-		if (c - p->argv[p->argc - 1] == 2 && !strncmp(c - 2, "\"\"", 2))
-			c[-2] = '\0';
-	}
-}
+#include "parsed.h"
 
 static int parse_line(struct parsed *p, const char *text)
 {
@@ -61,10 +26,18 @@ static int parse_message(struct parsed *p, const char *text)
 	return dm_chain_parse_message(p->argc, p->argv, &p->msg, &p->why);
 }
 
-static int setup(struct kunit *test)
+static void good_line(struct kunit *test, const char *text)
 {
-	test->priv = kunit_kzalloc(test, sizeof(struct parsed), GFP_KERNEL);
-	return test->priv ? 0 : -ENOMEM;
+	struct parsed *p = test->priv;
+
+	KUNIT_ASSERT_EQ_MSG(test, parse_line(p, text), 0, "\"%s\": %s", text, p->why.text);
+}
+
+static void good_message(struct kunit *test, const char *text)
+{
+	struct parsed *p = test->priv;
+
+	KUNIT_ASSERT_EQ_MSG(test, parse_message(p, text), 0, "\"%s\": %s", text, p->why.text);
 }
 
 struct bad {
@@ -128,7 +101,8 @@ static const struct bad bad_lines[] = {
 	{ "1 A a m 2 format format", "'format' given twice" },
 	{ "1 A a m 2 read_only READ_ONLY", "'read_only' given twice" },
 	{ "1 A a m 2 copy_on_read copy_on_read", "'copy_on_read' given twice" },
-	{ "1 A a m 2 no_discard_passdown no_discard_passdown", "'no_discard_passdown' given twice" },
+	{ "1 A a m 2 no_discard_passdown no_discard_passdown",
+	  "'no_discard_passdown' given twice" },
 	{ "1 A a m 4 block_size 8 block_size 8", "'block_size' given twice" },
 	{ "1 A a m 4 jobs paused jobs paused", "'jobs' given twice" },
 	{ "2 A a - B b m 4 copy_on_read_bottom A copy_on_read_bottom B",
@@ -228,7 +202,8 @@ static const struct bad bad_messages[] = {
 	{ "job E set-floor", "set-floor: the number of bytes per second is missing" },
 	{ "job E set-floor -5", "set-floor: '-5' is not a number of bytes per second" },
 	{ "job E set-ceiling 1k", "set-ceiling: '1k' is not a number of bytes per second" },
-	{ "job E set-ceiling 18446744073709551616", "set-ceiling: '18446744073709551616' is too large" },
+	{ "job E set-ceiling 18446744073709551616",
+	  "set-ceiling: '18446744073709551616' is too large" },
 	{ "estimate foo", "unknown word 'foo'" },
 	{ "estimate speed 1", "unknown word 'speed'" },
 	{ "estimate job j", "unknown word 'job'" },
@@ -293,15 +268,14 @@ static void line_layers(struct kunit *test)
 	struct parsed *p = test->priv;
 	const struct dm_chain_line *line = &p->line;
 
-	KUNIT_ASSERT_EQ_MSG(test, parse_line(p, "3 A /dev/vg/gold - _b.1+2-3 /dev/vg/b /dev/vg/b "
-						"Zero 253:1 253:2"), 0, "%s", p->why.text);
+	good_line(test, "3 A /dev/gold - _b.1+2-3 /dev/b /dev/b Zero 253:1 253:2");
 	KUNIT_EXPECT_EQ(test, line->nr_layers, 3U);
 	KUNIT_EXPECT_STREQ(test, line->layer[0].name, "A");
-	KUNIT_EXPECT_STREQ(test, line->layer[0].data, "/dev/vg/gold");
+	KUNIT_EXPECT_STREQ(test, line->layer[0].data, "/dev/gold");
 	KUNIT_EXPECT_NULL(test, line->layer[0].meta);
 	KUNIT_EXPECT_STREQ(test, line->layer[1].name, "_b.1+2-3");
-	KUNIT_EXPECT_STREQ(test, line->layer[1].data, "/dev/vg/b");
-	KUNIT_EXPECT_STREQ(test, line->layer[1].meta, "/dev/vg/b");
+	KUNIT_EXPECT_STREQ(test, line->layer[1].data, "/dev/b");
+	KUNIT_EXPECT_STREQ(test, line->layer[1].meta, "/dev/b");
 	KUNIT_EXPECT_STREQ(test, line->layer[2].name, "Zero");
 	KUNIT_EXPECT_STREQ(test, line->layer[2].data, "253:1");
 	KUNIT_EXPECT_STREQ(test, line->layer[2].meta, "253:2");
@@ -332,12 +306,10 @@ static void line_forms(struct kunit *test)
 		"2 1 2 - 3 4 5 0",
 		"1 format block_size read_only 1 format",
 	};
-	struct parsed *p = test->priv;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(good); i++)
-		KUNIT_EXPECT_EQ_MSG(test, parse_line(p, good[i]), 0, "\"%s\": %s", good[i],
-				    p->why.text);
+		good_line(test, good[i]);
 }
 
 static void line_features(struct kunit *test)
@@ -346,43 +318,44 @@ static void line_features(struct kunit *test)
 	const struct dm_chain_line *line = &p->line;
 	u32 sectors;
 
-	KUNIT_ASSERT_EQ(test, parse_line(p, "1 A a m 1 format"), 0);
+	good_line(test, "1 A a m 1 format");
 	KUNIT_EXPECT_TRUE(test, line->format);
-	KUNIT_EXPECT_FALSE(test, line->read_only || line->copy_on_read ||
-				 line->no_discard_passdown || line->jobs_paused);
-	KUNIT_ASSERT_EQ(test, parse_line(p, "1 A a m 1 read_only"), 0);
+	KUNIT_EXPECT_FALSE(test, line->read_only);
+	KUNIT_EXPECT_FALSE(test, line->no_discard_passdown);
+	good_line(test, "1 A a m 1 read_only");
 	KUNIT_EXPECT_TRUE(test, line->read_only);
-	KUNIT_EXPECT_FALSE(test, line->format || line->copy_on_read ||
-				 line->no_discard_passdown || line->jobs_paused);
-	KUNIT_ASSERT_EQ(test, parse_line(p, "1 A a m 1 copy_on_read"), 0);
+	KUNIT_EXPECT_FALSE(test, line->format);
+	KUNIT_EXPECT_FALSE(test, line->jobs_paused);
+	good_line(test, "1 A a m 1 copy_on_read");
 	KUNIT_EXPECT_TRUE(test, line->copy_on_read);
 	KUNIT_EXPECT_NULL(test, line->copy_on_read_bottom);
-	KUNIT_ASSERT_EQ(test, parse_line(p, "1 A a m 1 no_discard_passdown"), 0);
+	good_line(test, "1 A a m 1 no_discard_passdown");
 	KUNIT_EXPECT_TRUE(test, line->no_discard_passdown);
 	KUNIT_EXPECT_FALSE(test, line->copy_on_read);
-	KUNIT_ASSERT_EQ(test, parse_line(p, "1 A a m 2 jobs paused"), 0);
+	good_line(test, "1 A a m 2 jobs paused");
 	KUNIT_EXPECT_TRUE(test, line->jobs_paused);
 
 	for (sectors = 8; sectors <= 2048; sectors *= 2) {
 		char text[64];
 
 		snprintf(text, sizeof(text), "1 A a m 2 block_size %u", sectors);
-		KUNIT_ASSERT_EQ(test, parse_line(p, text), 0);
+		good_line(test, text);
 		KUNIT_EXPECT_EQ(test, line->block_size, sectors);
 	}
 
-	KUNIT_ASSERT_EQ_MSG(test, parse_line(p, "2 A a - B b m 9 Jobs PAUSED Copy_On_Read_Bottom A "
-						"copy_ON_read NO_DISCARD_PASSDOWN BLOCK_size 128 "
-						"FORMAT"), 0, "%s", p->why.text);
+	good_line(test, "2 A a - B b m 6 Jobs PAUSED BLOCK_size 128 FORMAT copy_ON_read");
 	KUNIT_EXPECT_TRUE(test, line->jobs_paused);
 	KUNIT_EXPECT_TRUE(test, line->copy_on_read);
-	KUNIT_EXPECT_STREQ(test, line->copy_on_read_bottom, "A");
-	KUNIT_EXPECT_TRUE(test, line->no_discard_passdown);
+	KUNIT_EXPECT_NULL(test, line->copy_on_read_bottom);
+	KUNIT_EXPECT_FALSE(test, line->no_discard_passdown);
 	KUNIT_EXPECT_EQ(test, line->block_size, 128U);
 	KUNIT_EXPECT_TRUE(test, line->format);
 	KUNIT_EXPECT_FALSE(test, line->read_only);
 
-	KUNIT_ASSERT_EQ(test, parse_line(p, "2 A a - B b m 2 copy_on_read_bottom B"), 0);
+	good_line(test, "2 A a - B b m 3 copy_on_read Copy_On_Read_Bottom A");
+	KUNIT_EXPECT_TRUE(test, line->copy_on_read);
+	KUNIT_EXPECT_STREQ(test, line->copy_on_read_bottom, "A");
+	good_line(test, "2 A a - B b m 2 copy_on_read_bottom B");
 	KUNIT_EXPECT_TRUE(test, line->copy_on_read);
 	KUNIT_EXPECT_STREQ(test, line->copy_on_read_bottom, "B");
 }
@@ -404,7 +377,7 @@ static void line_as_long_as_can_be(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, text);
 	long_line(text, sizeof(p->text), DM_CHAIN_MAX_LAYERS);
-	KUNIT_ASSERT_EQ_MSG(test, parse_line(p, text), 0, "%s", p->why.text);
+	good_line(test, text);
 	KUNIT_EXPECT_EQ(test, p->line.nr_layers, (unsigned int)DM_CHAIN_MAX_LAYERS);
 	KUNIT_EXPECT_STREQ(test, p->line.layer[63].name, "L63");
 	KUNIT_EXPECT_STREQ(test, p->line.layer[63].data, "d63");
@@ -420,7 +393,7 @@ static void message_stream(struct kunit *test)
 	struct parsed *p = test->priv;
 	const struct dm_chain_msg *m = &p->msg;
 
-	KUNIT_ASSERT_EQ(test, parse_message(p, "stream"), 0);
+	good_message(test, "stream");
 	KUNIT_EXPECT_EQ(test, (int)m->kind, DM_CHAIN_MSG_STREAM);
 	KUNIT_EXPECT_NULL(test, m->top);
 	KUNIT_EXPECT_NULL(test, m->base);
@@ -433,25 +406,25 @@ static void message_stream(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, m->verify);
 	KUNIT_EXPECT_FALSE(test, dm_chain_msg_is_query(m));
 
-	KUNIT_ASSERT_EQ_MSG(test, parse_message(p, "STREAM Verify ON auto-DISMISS off on-error Stop "
-						   "speed 18446744073709551615 job j.1 base top "
-						   "top base auto-finalize OFF"), 0,
-			    "%s", p->why.text);
+	good_message(test, "STREAM top base speed 18446744073709551615 base top");
+	KUNIT_EXPECT_EQ(test, m->speed, U64_MAX);
 	KUNIT_EXPECT_STREQ(test, m->top, "base");
 	KUNIT_EXPECT_STREQ(test, m->base, "top");
 	KUNIT_EXPECT_NULL(test, m->bottom);
+
+	good_message(test, "stream Verify ON auto-DISMISS off on-error Stop job j.1");
 	KUNIT_EXPECT_STREQ(test, m->job, "j.1");
-	KUNIT_EXPECT_EQ(test, m->speed, U64_MAX);
 	KUNIT_EXPECT_EQ(test, (int)m->on_error, DM_CHAIN_ON_ERROR_STOP);
-	KUNIT_EXPECT_FALSE(test, m->auto_finalize);
+	KUNIT_EXPECT_TRUE(test, m->auto_finalize);
 	KUNIT_EXPECT_FALSE(test, m->auto_dismiss);
 	KUNIT_EXPECT_TRUE(test, m->verify);
 
-	KUNIT_ASSERT_EQ(test, parse_message(p, "stream bottom B speed 000 verify off"), 0);
+	good_message(test, "stream bottom B auto-finalize OFF speed 000");
 	KUNIT_EXPECT_STREQ(test, m->bottom, "B");
 	KUNIT_EXPECT_NULL(test, m->base);
 	KUNIT_EXPECT_EQ(test, m->speed, 0ULL);
-	KUNIT_EXPECT_FALSE(test, m->verify);
+	KUNIT_EXPECT_FALSE(test, m->auto_finalize);
+	KUNIT_EXPECT_TRUE(test, m->auto_dismiss);
 }
 
 static void message_on_error(struct kunit *test)
@@ -470,7 +443,7 @@ static void message_on_error(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(policies); i++) {
-		KUNIT_ASSERT_EQ(test, parse_message(p, policies[i].text), 0);
+		good_message(test, policies[i].text);
 		KUNIT_EXPECT_EQ_MSG(test, (int)p->msg.on_error, (int)policies[i].policy, "%s",
 				    policies[i].text);
 	}
@@ -496,16 +469,17 @@ static void message_job(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(verbs); i++) {
-		KUNIT_ASSERT_EQ_MSG(test, parse_message(p, verbs[i].text), 0, "%s", p->why.text);
+		good_message(test, verbs[i].text);
 		KUNIT_EXPECT_EQ(test, (int)p->msg.kind, DM_CHAIN_MSG_JOB);
 		KUNIT_EXPECT_STREQ(test, p->msg.job, "E");
-		KUNIT_EXPECT_EQ_MSG(test, (int)p->msg.verb, (int)verbs[i].verb, "%s", verbs[i].text);
+		KUNIT_EXPECT_EQ_MSG(test, (int)p->msg.verb, (int)verbs[i].verb, "%s",
+				    verbs[i].text);
 		KUNIT_EXPECT_EQ_MSG(test, p->msg.value, verbs[i].value, "%s", verbs[i].text);
 		KUNIT_EXPECT_FALSE(test, dm_chain_msg_is_query(&p->msg));
 	}
 
 	/* An id may be a keyword, and ids keep their case. */
-	KUNIT_ASSERT_EQ(test, parse_message(p, "job Failed failed"), 0);
+	good_message(test, "job Failed failed");
 	KUNIT_EXPECT_EQ(test, (int)p->msg.kind, DM_CHAIN_MSG_JOB_FAILED);
 	KUNIT_EXPECT_STREQ(test, p->msg.job, "Failed");
 	KUNIT_EXPECT_TRUE(test, dm_chain_msg_is_query(&p->msg));
@@ -529,173 +503,23 @@ static void message_queries(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(queries); i++) {
-		KUNIT_ASSERT_EQ_MSG(test, parse_message(p, queries[i].text), 0, "%s", p->why.text);
+		good_message(test, queries[i].text);
 		KUNIT_EXPECT_EQ_MSG(test, (int)m->kind, (int)queries[i].kind, "%s",
 				    queries[i].text);
 		KUNIT_EXPECT_TRUE(test, dm_chain_msg_is_query(m));
 		KUNIT_EXPECT_NULL(test, m->top);
 	}
 
-	KUNIT_ASSERT_EQ(test, parse_message(p, "map 18446744073709551614 1"), 0);
+	good_message(test, "map 18446744073709551614 1");
 	KUNIT_EXPECT_EQ(test, m->start, U64_MAX - 1);
 	KUNIT_EXPECT_EQ(test, m->len, 1ULL);
 
-	KUNIT_ASSERT_EQ(test, parse_message(p, "estimate base A top D"), 0);
+	good_message(test, "estimate base A top D");
 	KUNIT_EXPECT_STREQ(test, m->top, "D");
 	KUNIT_EXPECT_STREQ(test, m->base, "A");
 	KUNIT_EXPECT_NULL(test, m->bottom);
-	KUNIT_ASSERT_EQ(test, parse_message(p, "estimate bottom B"), 0);
+	good_message(test, "estimate bottom B");
 	KUNIT_EXPECT_STREQ(test, m->bottom, "B");
-}
-
-/* Lines and messages that are understood, to be damaged below. */
-static const char *const seeds[] = {
-	"3 A a - B b m E e e 9 format block_size 8 copy_on_read_bottom A jobs paused "
-	"no_discard_passdown copy_on_read",
-	"1 E e m 2 read_only format",
-	"2 A a - E e m 0",
-	"stream top D base A job j speed 5 on-error stop auto-finalize on verify off",
-	"stream bottom B auto-dismiss off",
-	"job j set-speed 17",
-	"job j failed",
-	"map 5 6",
-	"jobs last",
-	"estimate top D bottom B",
-};
-
-static const char *const odd_words[] = {
-	"", "-", "0", "1", "2", "3", "64", "65", "18446744073709551616", "A", "B", "E", "zero",
-	"stream", "job", "top", "base", "bottom", "speed", "format", "jobs", "paused", "last",
-	"\n", "%s%n", NAME_63 NAME_63 NAME_63 NAME_63 NAME_63 NAME_63 NAME_63 NAME_63,
-};
-
-static bool is_one_of(const struct parsed *p, const char *s)
-{
-	unsigned int i;
-
-	for (i = 0; i < p->argc; i++)
-		if (p->argv[i] == s)
-			return true;
-	return false;
-}
-
-/* Change, drop, double or swap words. */
-static void damage(struct parsed *p, u64 *seed, char *scribble)
-{
-	u32 at = random_below(seed, p->argc), other = random_below(seed, p->argc);
-	size_t len;
-
-	switch (random_below(seed, 5)) {
-	case 0:
-		p->argv[at] = (char *)odd_words[random_below(seed, ARRAY_SIZE(odd_words))];
-		break;
-	case 1:
-		memmove(&p->argv[at], &p->argv[at + 1], (--p->argc - at) * sizeof(*p->argv));
-		break;
-	case 2:
-		p->argv[p->argc++] = p->argv[at];
-		break;
-	case 3:
-		swap(p->argv[at], p->argv[other]);
-		break;
-	default:
-		len = strnlen(p->argv[at], 31);
-		memcpy(scribble, p->argv[at], len);
-		scribble[len] = '\0';
-		if (len)
-			scribble[random_below(seed, len)] = 1 + random_below(seed, 255);
-		p->argv[at] = scribble;
-		break;
-	}
-}
-
-static void check_line(struct kunit *test, const struct parsed *p)
-{
-	const struct dm_chain_line *line = &p->line;
-	unsigned int i;
-
-	KUNIT_ASSERT_GE(test, line->nr_layers, 1U);
-	KUNIT_ASSERT_LE(test, line->nr_layers, (unsigned int)DM_CHAIN_MAX_LAYERS);
-	for (i = 0; i < line->nr_layers; i++) {
-		KUNIT_ASSERT_TRUE(test, is_one_of(p, line->layer[i].name));
-		KUNIT_ASSERT_TRUE(test, dm_chain_name_valid(line->layer[i].name));
-		KUNIT_ASSERT_TRUE(test, is_one_of(p, line->layer[i].data));
-		if (line->layer[i].meta)
-			KUNIT_ASSERT_TRUE(test, is_one_of(p, line->layer[i].meta));
-		else
-			KUNIT_ASSERT_EQ(test, i, 0U);
-	}
-	KUNIT_ASSERT_NOT_NULL(test, line->layer[line->nr_layers - 1].meta);
-	if (line->block_size)
-		KUNIT_ASSERT_TRUE(test, dm_chain_block_size_valid(line->block_size * 512ULL));
-	if (line->copy_on_read_bottom)
-		KUNIT_ASSERT_TRUE(test, line->copy_on_read);
-}
-
-static void check_message(struct kunit *test, const struct parsed *p)
-{
-	const struct dm_chain_msg *m = &p->msg;
-	const char *const names[] = { m->top, m->base, m->bottom, m->job };
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		if (!names[i])
-			continue;
-		KUNIT_ASSERT_TRUE(test, is_one_of(p, names[i]));
-		KUNIT_ASSERT_TRUE(test, dm_chain_name_valid(names[i]));
-	}
-	KUNIT_ASSERT_FALSE(test, m->base && m->bottom);
-	KUNIT_ASSERT_LE(test, (int)m->kind, DM_CHAIN_MSG_ERROR);
-	KUNIT_ASSERT_LT(test, (int)m->on_error, DM_CHAIN_NR_ON_ERROR);
-	KUNIT_ASSERT_LT(test, (int)m->verb, DM_CHAIN_NR_VERBS);
-	KUNIT_ASSERT_LE(test, m->len, U64_MAX - m->start);
-}
-
-static void check_refusal(struct kunit *test, int err, const struct dm_chain_why *why)
-{
-	const char *c;
-
-	KUNIT_ASSERT_EQ(test, err, -EINVAL);
-	KUNIT_ASSERT_LT(test, strnlen(why->text, sizeof(why->text)), sizeof(why->text));
-	KUNIT_ASSERT_NE(test, why->text[0], '\0');
-	for (c = why->text; *c; c++)
-		KUNIT_ASSERT_TRUE(test, (unsigned char)*c >= ' ' && *c != 0x7f);
-}
-
-static void damaged_words(struct kunit *test)
-{
-	struct parsed *p = test->priv;
-	unsigned int good = 0, bad = 0, round, i;
-	u64 seed = 20260101;
-	char scribble[8][32];
-
-	for (round = 0; round < 20000; round++) {
-		unsigned int damages = random_below(&seed, ARRAY_SIZE(scribble) + 1);
-		int err;
-
-		cut(p, seeds[random_below(&seed, ARRAY_SIZE(seeds))]);
-		for (i = 0; i < damages && p->argc; i++)
-			damage(p, &seed, scribble[i]);
-
-		memset(&p->why, 0, sizeof(p->why));
-		err = dm_chain_parse_line(p->argc, p->argv, &p->line, &p->why);
-		if (err)
-			check_refusal(test, err, &p->why);
-		else
-			check_line(test, p);
-		*(err ? &bad : &good) += 1;
-
-		memset(&p->why, 0, sizeof(p->why));
-		err = dm_chain_parse_message(p->argc, p->argv, &p->msg, &p->why);
-		if (err)
-			check_refusal(test, err, &p->why);
-		else
-			check_message(test, p);
-		*(err ? &bad : &good) += 1;
-	}
-	/* Neither side may be all there is. */
-	KUNIT_EXPECT_GT(test, good, 3000U);
-	KUNIT_EXPECT_GT(test, bad, 3000U);
 }
 
 static struct kunit_case parse_cases[] = {
@@ -710,13 +534,12 @@ static struct kunit_case parse_cases[] = {
 	KUNIT_CASE(message_on_error),
 	KUNIT_CASE(message_job),
 	KUNIT_CASE(message_queries),
-	KUNIT_CASE(damaged_words),
 	{}
 };
 
 static struct kunit_suite parse_suite = {
 	.name = "dm-chain-parse",
-	.init = setup,
+	.init = parsed_init,
 	.test_cases = parse_cases,
 };
 
