@@ -38,7 +38,8 @@ static int open_backing(struct layer *layer, const struct layer *above,
 		ret = layer_open(layer, backing->path, NULL, flags | LAYER_ANY,
 				 &reason);
 		if (ret)
-			return dm_chain_refuse(why, ret, "the raw base of %s: %s; if it has moved, say where with --layer raw=DEV or \"chainsetup rebase\"",
+			return dm_chain_refuse(why, ret,
+					       "the raw base of %s: %s; if it has moved, say where with --layer raw=DEV or \"chainsetup rebase\"",
 					       above->meta.path, reason.text);
 		return 0;
 	}
@@ -63,7 +64,8 @@ static int check_devices(const struct chain *chain, struct dm_chain_why *why)
 		    (new->sep_meta && new->data.fd >= 0 &&
 		     (device_same(&old->meta, &new->data) ||
 		      (old->data.fd >= 0 && device_same(&old->data, &new->data)))))
-			return dm_chain_refuse(why, -EINVAL, "%s and the layer below it, %s, share a device",
+			return dm_chain_refuse(why, -EINVAL,
+					       "%s and the layer below it, %s, share a device",
 					       old->meta.path, new->meta.path);
 	}
 	return 0;
@@ -115,7 +117,8 @@ int chain_check(struct chain *chain, struct dm_chain_why *why)
 	stale = stale_overlay(chain);
 	if (!stale)
 		return dm_chain_refuse(why, ret, "%s", reason.text);
-	return dm_chain_refuse(why, ret, "%s; to accept it as it is: chainsetup rebase --unsafe %s %s",
+	return dm_chain_refuse(why, ret,
+			       "%s; to accept it as it is: chainsetup rebase --unsafe %s %s",
 			       reason.text, stale->meta.path,
 			       stale[-1].meta.path);
 }
@@ -168,7 +171,8 @@ int chain_collect(struct chain *chain, const char *path,
 	/* From the active layer down; turned round at the end. */
 	while (rests_on_something(above = chain_top(chain))) {
 		if (chain->nr == DM_CHAIN_MAX_LAYERS)
-			ret = dm_chain_refuse(why, -E2BIG, "the chain of %s has more than %u layers",
+			ret = dm_chain_refuse(why, -E2BIG,
+					      "the chain of %s has more than %u layers",
 					      path, DM_CHAIN_MAX_LAYERS);
 		else
 			ret = open_backing(&chain->layer[chain->nr], above,

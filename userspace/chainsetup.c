@@ -7,13 +7,24 @@
 #include "chainsetup.h"
 
 const struct command offline_commands[] = {
-	{ "format", "[--size S] [--max-size S] [--block-size N] [--metadata DEV] [--backing DEV] [--name N] [--force] DEV",
+	{ "format",
+	  "[--size S] [--max-size S] [--block-size N] [--metadata DEV] [--backing DEV] [--name N] [--force] DEV",
 	  "make a device a new, empty layer", cmd_format },
-	{ "check", "DEV...", "verify the metadata of layers that are not open", cmd_check },
-	{ "dump", "[--json] DEV", "print the metadata of a layer that is not open", cmd_dump },
-	{ "rebase", "[--unsafe] DEV BACKING|none", "record another backing, if nothing visible changes", cmd_rebase },
-	{ "uuid", "[--data DEV] DEV", "give a copied layer a UUID of its own", cmd_uuid },
-	{ "plain", "DEV", "make a layer that stands alone a plain disk image", cmd_plain },
+	{ "check",
+	  "DEV...",
+	  "verify the metadata of layers that are not open", cmd_check },
+	{ "dump",
+	  "[--json] DEV",
+	  "print the metadata of a layer that is not open", cmd_dump },
+	{ "rebase",
+	  "[--unsafe] DEV BACKING|none",
+	  "record another backing, if nothing visible changes", cmd_rebase },
+	{ "uuid",
+	  "[--data DEV] DEV",
+	  "give a copied layer a UUID of its own", cmd_uuid },
+	{ "plain",
+	  "DEV",
+	  "make a layer that stands alone a plain disk image", cmd_plain },
 	{ NULL, NULL, NULL, NULL }
 };
 

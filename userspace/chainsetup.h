@@ -57,7 +57,7 @@ bool operands_ok(int argc, char **argv, int min, int max);
 /* ------------------------------------------------------------------ util */
 
 /* Print "chainsetup: ..." and a newline to stderr. Return: 1. */
-int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+__printf(1, 2) int complain(const char *fmt, ...);
 int complain_why(const struct dm_chain_why *why);
 
 /**
@@ -77,7 +77,7 @@ const char *human_size(u64 size, char *text);
 /* Memory that is zeroed; exits with a message when there is none. */
 void *xalloc(size_t n, size_t size);
 char *xstrdup(const char *text);
-char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+__printf(1, 2) char *xasprintf(const char *fmt, ...);
 
 /* Read the first line of a small (sysfs) file, without the newline. False if
  * there is none.

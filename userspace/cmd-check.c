@@ -18,8 +18,7 @@ struct check {
 	unsigned int findings;
 };
 
-static void __attribute__((format(printf, 2, 3)))
-finding(struct check *c, const char *fmt, ...)
+static __printf(2, 3) void finding(struct check *c, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -31,8 +30,7 @@ finding(struct check *c, const char *fmt, ...)
 	c->findings++;
 }
 
-static void __attribute__((format(printf, 2, 3)))
-note(struct check *c, const char *fmt, ...)
+static __printf(2, 3) void remark(struct check *c, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -69,8 +67,8 @@ static void check_super_slot(struct check *c, unsigned int slot,
 			finding(c, "superblock slot %c has a wrong checksum",
 				'A' + slot);
 		else
-			note(c, "superblock slot %c was torn by a power cut",
-			     'A' + slot);
+			remark(c, "superblock slot %c was torn by a power cut",
+			       'A' + slot);
 		return;
 	case DM_CHAIN_SLOT_GOOD:
 		break;
@@ -113,7 +111,8 @@ static void check_states(struct check *c, u32 index, const u8 *payload)
 		run = dm_chain_state_run(payload, n,
 					 DM_CHAIN_BLOCKS_PER_PAGE - n);
 		if (state == DM_CHAIN_DATA && first + n + run > blocks) {
-			finding(c, "map page %u: block %llu has data, but the layer ends at block %llu",
+			finding(c,
+				"map page %u: block %llu has data, but the layer ends at block %llu",
 				index, first + n < blocks ? blocks : first + n,
 				blocks);
 			return;
@@ -138,8 +137,8 @@ static const u8 *check_page(struct check *c, const char *magic, u32 index,
 		return NULL;
 	}
 	if (fell_back)
-		note(c, "%s page %u: slot %c was torn by a power cut, slot %c is used",
-		     kind, index, 'A' + !slot, 'A' + slot);
+		remark(c, "%s page %u: slot %c was torn by a power cut, slot %c is used",
+		       kind, index, 'A' + !slot, 'A' + slot);
 	return page[slot]->payload;
 }
 
@@ -178,7 +177,7 @@ static void check_layer_below(struct check *c)
 
 	ret = find_layer(ref->uuid, ref->path, &path, &why);
 	if (ret == -ENODEV) {
-		note(c, "its backing was not checked: %s", why.text);
+		remark(c, "its backing was not checked: %s", why.text);
 		return;
 	}
 	if (ret) {
@@ -196,7 +195,8 @@ static void check_layer_below(struct check *c)
 			below.meta.path, below.sb.block_size,
 			c->layer->sb.block_size);
 	if (ref->generation && ref->generation != below.sb.generation)
-		finding(c, "its backing %s was changed: generation %llu, not %llu; to accept it as it is: chainsetup rebase --unsafe %s %s",
+		finding(c,
+			"its backing %s was changed: generation %llu, not %llu; to accept it as it is: chainsetup rebase --unsafe %s %s",
 			below.meta.path, below.sb.generation, ref->generation,
 			c->path, below.meta.path);
 	layer_close(&below);
@@ -210,7 +210,7 @@ static void check_raw_below(struct check *c)
 
 	if (layer_open(&below, ref->path, NULL, LAYER_ANY | LAYER_META_ONLY,
 		       &why)) {
-		note(c, "its raw base was not checked: %s", why.text);
+		remark(c, "its raw base was not checked: %s", why.text);
 		return;
 	}
 	if (!below.raw)
@@ -238,7 +238,7 @@ static int clear_needs_check(struct check *c)
 	if (ret)
 		finding(c, "needs-check cannot be cleared: %s", why.text);
 	else
-		note(c, "needs-check was set; it is cleared now");
+		remark(c, "needs-check was set; it is cleared now");
 	return ret;
 }
 
@@ -267,10 +267,10 @@ static int check_one(const char *path)
 	c.layer = &layer;
 	needs_check = layer.sb.flags & DM_CHAIN_F_NEEDS_CHECK;
 	if (layer.sb.ro_compat & ~DM_CHAIN_KNOWN_RO_COMPAT)
-		note(&c, "it has features that allow reading only: 0x%x",
-		     layer.sb.ro_compat & ~DM_CHAIN_KNOWN_RO_COMPAT);
+		remark(&c, "it has features that allow reading only: 0x%x",
+		       layer.sb.ro_compat & ~DM_CHAIN_KNOWN_RO_COMPAT);
 	if (!clean(&c))
-		note(&c, "it was not closed");
+		remark(&c, "it was not closed");
 	check_super(&c);
 	check_map(&c);
 	if (layer.sb.backing.kind == DM_CHAIN_BACKING_LAYER)

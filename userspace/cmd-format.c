@@ -3,7 +3,7 @@
  * chainsetup format: a new, empty layer.
  */
 #include <errno.h>
-#include <string.h>
+#include <linux/string.h>
 #include <uuid/uuid.h>
 
 #include "chainsetup.h"
@@ -32,17 +32,20 @@ static int check_unused(const struct device *dev, struct dm_chain_why *why)
 	ret = super_read(dev, &sb, &slot, NULL);
 	if (ret == 0) {
 		dm_chain_uuid_format(sb.uuid, uuid);
-		return dm_chain_refuse(why, -EEXIST, "%s already is the layer %s, %s: --force overwrites it",
+		return dm_chain_refuse(why, -EEXIST,
+				       "%s already is the layer %s, %s: --force overwrites it",
 				       dev->path, sb.name, uuid);
 	}
 	if (ret != -ENODATA)
-		return dm_chain_refuse(why, -EEXIST, "%s carries a chain superblock that cannot be used: --force overwrites it",
+		return dm_chain_refuse(why, -EEXIST,
+				       "%s carries a chain superblock that cannot be used: --force overwrites it",
 				       dev->path);
 	ret = device_signature(dev, type, sizeof(type), why);
 	if (ret < 0)
 		return ret;
 	if (ret)
-		return dm_chain_refuse(why, -EEXIST, "%s carries a signature: %s; --force overwrites it",
+		return dm_chain_refuse(why, -EEXIST,
+				       "%s carries a signature: %s; --force overwrites it",
 				       dev->path, type);
 	return 0;
 }
@@ -59,7 +62,8 @@ static int open_devices(struct target *t, const struct format_options *o,
 	if (ret)
 		return ret;
 	if (o->meta && device_same(&t->data, &t->meta))
-		return dm_chain_refuse(why, -EINVAL, "%s cannot be a metadata device of its own: leave --metadata out for inline metadata",
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s cannot be a metadata device of its own: leave --metadata out for inline metadata",
 				       o->meta);
 	if (o->force)
 		return 0;
@@ -72,9 +76,10 @@ static int open_devices(struct target *t, const struct format_options *o,
 static int set_path(char *hint, const char *path, struct dm_chain_why *why)
 {
 	if (strlen(path) >= DM_CHAIN_PATH_LEN)
-		return dm_chain_refuse(why, -ENAMETOOLONG, "the path %s is longer than the %u bytes that a superblock has room for",
+		return dm_chain_refuse(why, -ENAMETOOLONG,
+				       "the path %s is longer than the %u bytes that a superblock has room for",
 				       path, DM_CHAIN_PATH_LEN - 1);
-	strcpy(hint, path);
+	strscpy(hint, path, DM_CHAIN_PATH_LEN);
 	return 0;
 }
 
@@ -128,11 +133,13 @@ static int set_block_size(struct target *t, const struct format_options *o,
 	if (!size)
 		size = given ? t->backing.sb.block_size : DM_CHAIN_MIN_BLOCK;
 	if (!dm_chain_block_size_valid(size))
-		return dm_chain_refuse(why, -EINVAL, "a block size of %llu bytes is not possible: a power of two from %u to %u is",
+		return dm_chain_refuse(why, -EINVAL,
+				       "a block size of %llu bytes is not possible: a power of two from %u to %u is",
 				       size, DM_CHAIN_MIN_BLOCK,
 				       DM_CHAIN_MAX_BLOCK);
 	if (given && size != t->backing.sb.block_size)
-		return dm_chain_refuse(why, -EINVAL, "a block size of %llu bytes does not fit the backing %s, which has %u",
+		return dm_chain_refuse(why, -EINVAL,
+				       "a block size of %llu bytes does not fit the backing %s, which has %u",
 				       size, o->backing,
 				       t->backing.sb.block_size);
 	t->sb.block_size = size;
@@ -173,7 +180,8 @@ static int lay_out_whole(struct target *t, u64 max_size,
 	}
 	if (ret || size)
 		return ret;
-	return dm_chain_refuse(why, -ENOSPC, "%s has %llu bytes: too small for inline metadata and a block of data",
+	return dm_chain_refuse(why, -ENOSPC,
+			       "%s has %llu bytes: too small for inline metadata and a block of data",
 			       t->data.path, t->data.size);
 }
 
@@ -187,7 +195,8 @@ static int set_sizes(struct target *t, const struct format_options *o,
 	if (!size && has_backing)
 		size = t->sb.backing.size;
 	if (size && o->max_size && o->max_size < size)
-		return dm_chain_refuse(why, -EINVAL, "the maximal size of %llu bytes is below the size, %llu",
+		return dm_chain_refuse(why, -EINVAL,
+				       "the maximal size of %llu bytes is below the size, %llu",
 				       o->max_size, size);
 	ret = size ? lay_out(t, size, o->max_size, why) :
 		     lay_out_whole(t, o->max_size, why);
@@ -196,17 +205,21 @@ static int set_sizes(struct target *t, const struct format_options *o,
 	room = t->data.size > t->sb.data_offset ?
 	       t->data.size - t->sb.data_offset : 0;
 	if (t->sb.size > room && !o->size)
-		return dm_chain_refuse(why, -ENOSPC, "%s has room for %llu bytes of data, but the backing %s has %llu: use a larger device or --size",
+		return dm_chain_refuse(why, -ENOSPC,
+				       "%s has room for %llu bytes of data, but the backing %s has %llu: use a larger device or --size",
 				       o->data, room, o->backing,
 				       t->sb.backing.size);
 	if (t->sb.size > room)
-		return dm_chain_refuse(why, -ENOSPC, "%s has room for %llu bytes of data, not for %llu",
+		return dm_chain_refuse(why, -ENOSPC,
+				       "%s has room for %llu bytes of data, not for %llu",
 				       o->data, room, t->sb.size);
 	if (t->sb.max_size < t->sb.size)
-		return dm_chain_refuse(why, -EINVAL, "the maximal size of %llu bytes is below the size, %llu",
+		return dm_chain_refuse(why, -EINVAL,
+				       "the maximal size of %llu bytes is below the size, %llu",
 				       t->sb.max_size, t->sb.size);
 	if (meta_device(t)->size < t->geo.end)
-		return dm_chain_refuse(why, -ENOSPC, "%s has %llu bytes, but the metadata takes %llu: a lower --max-size takes less",
+		return dm_chain_refuse(why, -ENOSPC,
+				       "%s has %llu bytes, but the metadata takes %llu: a lower --max-size takes less",
 				       meta_device(t)->path,
 				       meta_device(t)->size, t->geo.end);
 	return 0;
@@ -216,10 +229,11 @@ static int set_names(struct target *t, const struct format_options *o,
 		     struct dm_chain_why *why)
 {
 	if (o->name && !dm_chain_name_valid(o->name))
-		return dm_chain_refuse(why, -EINVAL, "%s is not a layer name: 1 to 63 letters, digits and _.+- are, the first a letter, digit or _, and not \"zero\"",
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s is not a layer name: 1 to 63 letters, digits and _.+- are, the first a letter, digit or _, and not \"zero\"",
 				       *o->name ? o->name : "an empty word");
 	if (o->name)
-		strcpy(t->sb.name, o->name);
+		strscpy(t->sb.name, o->name, sizeof(t->sb.name));
 	else
 		name_from_path(o->data, t->sb.name);
 	if (t->meta.fd < 0)

@@ -29,7 +29,8 @@ static int check_still(const struct chain *chain, unsigned int nr,
 		else if (layer->sep_meta && device_may_change(&layer->data))
 			dev = &layer->data;
 		if (dev)
-			return dm_chain_refuse(why, -EBUSY, "%s may be written to while it is compared: it is in use by %s",
+			return dm_chain_refuse(why, -EBUSY,
+					       "%s may be written to while it is compared: it is in use by %s",
 					       dev->path,
 					       *device_user(dev, user, sizeof(user)) ?
 					       user : "something else");
@@ -52,7 +53,8 @@ static int check_unchanged(const struct chain *chain, unsigned int nr,
 		if (ret)
 			return ret;
 		if (sb.seq != chain->layer[i].sb.seq)
-			return dm_chain_refuse(why, -EAGAIN, "%s was written to while it was compared: try again",
+			return dm_chain_refuse(why, -EAGAIN,
+					       "%s was written to while it was compared: try again",
 					       chain->layer[i].meta.path);
 	}
 	return 0;
@@ -93,7 +95,8 @@ static int compare_views(const struct chain *old, const struct chain *new,
 			continue;
 		for (i = 0; buf[0][i] == buf[1][i]; i++)
 			;
-		ret = dm_chain_refuse(why, -EINVAL, "%s would show something else with that backing, first at byte %llu: --unsafe records it anyway",
+		ret = dm_chain_refuse(why, -EINVAL,
+				      "%s would show something else with that backing, first at byte %llu: --unsafe records it anyway",
 				      old->layer[old->nr - 1].meta.path,
 				      offset + i);
 	}
@@ -109,7 +112,8 @@ static int check_layer(const struct layer *layer, struct dm_chain_why *why)
 		return dm_chain_refuse(why, -EUCLEAN, "%s needs a check first: chainsetup check %s",
 				       layer->meta.path, layer->meta.path);
 	if (layer->sb.job.type)
-		return dm_chain_refuse(why, -EBUSY, "%s has the unfinished job %s: open the chain and finish or cancel it first",
+		return dm_chain_refuse(why, -EBUSY,
+				       "%s has the unfinished job %s: open the chain and finish or cancel it first",
 				       layer->meta.path, layer->sb.job.id);
 	return 0;
 }
@@ -137,7 +141,8 @@ static int build_new(struct chain *new, const char *backing,
 		if (device_same(&below->meta, &layer->meta) ||
 		    (!below->raw && !memcmp(below->sb.uuid, layer->sb.uuid,
 					    DM_CHAIN_UUID_LEN)))
-			return dm_chain_refuse(why, -EINVAL, "%s rests on %s: they cannot rest on each other",
+			return dm_chain_refuse(why, -EINVAL,
+					       "%s rests on %s: they cannot rest on each other",
 					       backing, layer->meta.path);
 	}
 	if (new->nr == DM_CHAIN_MAX_LAYERS)

@@ -20,7 +20,7 @@
  * written by this layer.
  */
 #include <errno.h>
-#include <string.h>
+#include <linux/string.h>
 #include <uuid/uuid.h>
 
 #include "chainsetup.h"
@@ -134,12 +134,14 @@ static int set_data(struct layer *layer, const char *data,
 	int ret;
 
 	if (!layer->sb.data_path[0] && data)
-		return dm_chain_refuse(why, -EINVAL, "%s keeps its data on the same device: --data does not apply",
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s keeps its data on the same device: --data does not apply",
 				       layer->meta.path);
 	if (!layer->sb.data_path[0])
 		return 0;
 	if (!data)
-		return dm_chain_refuse(why, -EINVAL, "%s keeps its data on another device, recorded as %s: name the copy's with --data",
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s keeps its data on another device, recorded as %s: name the copy's with --data",
 				       layer->meta.path, layer->sb.data_path);
 	ret = device_open(&dev, data, DEVICE_EXCL, why);
 	if (ret)
@@ -155,7 +157,8 @@ static int set_data(struct layer *layer, const char *data,
 		ret = dm_chain_refuse(why, -ENAMETOOLONG, "the path %s is too long",
 				      dev.path);
 	if (!ret) {
-		strcpy(layer->sb.data_path, dev.path);
+		strscpy(layer->sb.data_path, dev.path,
+			sizeof(layer->sb.data_path));
 		layer->sb.data_size = dev.size;
 	}
 	device_close(&dev);

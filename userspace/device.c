@@ -8,8 +8,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <linux/string.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -116,9 +116,10 @@ static int refuse_busy(const struct device *dev, struct dm_chain_why *why)
 {
 	char user[128];
 
-	device_user(dev, user, sizeof(user));
+	if (!*device_user(dev, user, sizeof(user)))
+		strscpy(user, "swap, RAID or another program", sizeof(user));
 	return dm_chain_refuse(why, -EBUSY, "%s is in use by %s", dev->path,
-			       *user ? user : "something else (a mount, swap, RAID or another program)");
+			       user);
 }
 
 static int find_size(struct device *dev, const struct stat *st,
@@ -153,7 +154,8 @@ int device_open(struct device *dev, const char *path, unsigned int flags,
 		return dm_chain_refuse(why, -errno, "%s: %s", path,
 				       strerror(errno));
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
-		return dm_chain_refuse(why, -ENOTBLK, "%s is neither a block device nor a regular file",
+		return dm_chain_refuse(why, -ENOTBLK,
+				       "%s is neither a block device nor a regular file",
 				       path);
 	dev->path = absolute_path(path);
 	dev->excl = flags & DEVICE_EXCL;

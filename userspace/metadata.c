@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+#include <linux/string.h>
 
 #include "chainsetup.h"
 
@@ -100,7 +100,8 @@ static int open_data(struct layer *layer, const char *data, unsigned int flags,
 	layer->sep_meta = layer->sb.data_path[0];
 	if (!layer->sep_meta) {
 		if (data)
-			return dm_chain_refuse(why, -EINVAL, "%s keeps its data on the same device: %s cannot be its data device",
+			return dm_chain_refuse(why, -EINVAL,
+					       "%s keeps its data on the same device: %s cannot be its data device",
 					       layer->meta.path, data);
 		layer->data = layer->meta;
 		return 0;
@@ -109,16 +110,19 @@ static int open_data(struct layer *layer, const char *data, unsigned int flags,
 		return 0;
 	ret = device_open(&layer->data, data ? data : layer->sb.data_path,
 			  flags & (DEVICE_WRITE | DEVICE_EXCL), &reason);
+	if (ret && data)
+		return dm_chain_refuse(why, ret, "the data device of %s: %s",
+				       layer->meta.path, reason.text);
 	if (ret) {
 		dm_chain_uuid_format(layer->sb.uuid, uuid);
-		return dm_chain_refuse(why, ret, "the data device of %s: %s%s%s%s%s",
-				       layer->meta.path, reason.text,
-				       data ? "" : "; if it has moved, open the chain with --layer ",
-				       data ? "" : uuid, data ? "" : "=DATA,",
-				       data ? "" : layer->meta.path);
+		return dm_chain_refuse(why, ret,
+				       "the data device of %s: %s; if it has moved, open the chain with --layer %s=DATA,%s",
+				       layer->meta.path, reason.text, uuid,
+				       layer->meta.path);
 	}
 	if (device_same(&layer->data, &layer->meta))
-		return dm_chain_refuse(why, -EINVAL, "%s is named both as data and as metadata device of a layer that keeps them apart",
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s is named both as data and as metadata device of a layer that keeps them apart",
 				       layer->data.path);
 	return 0;
 }
@@ -136,7 +140,8 @@ static int open_meta(struct layer *layer, const char *path, unsigned int flags,
 		return 0;
 	}
 	if (ret == -ENODATA)
-		return dm_chain_refuse(why, ret, "%s carries no chain superblock: \"chainsetup format\" writes one; if the layer's metadata is on another device, name that one",
+		return dm_chain_refuse(why, ret,
+				       "%s carries no chain superblock: \"chainsetup format\" writes one; if the layer's metadata is on another device, name that one",
 				       path);
 	if (ret)
 		return ret;
@@ -145,7 +150,8 @@ static int open_meta(struct layer *layer, const char *path, unsigned int flags,
 	if (ret)
 		return dm_chain_refuse(why, ret, "%s: %s", path, reason.text);
 	if (layer->geo.end > layer->meta.size)
-		return dm_chain_refuse(why, -EINVAL, "%s has %llu bytes, but the metadata of its layer takes %llu",
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s has %llu bytes, but the metadata of its layer takes %llu",
 				       path, layer->meta.size, layer->geo.end);
 	return 0;
 }
@@ -165,7 +171,8 @@ int layer_open(struct layer *layer, const char *path, const char *data,
 		ret = open_data(layer, data, flags, why);
 	if (!ret && !layer->raw && layer->data.fd >= 0 &&
 	    layer->sb.data_offset + layer->sb.size > layer->data.size)
-		ret = dm_chain_refuse(why, -EINVAL, "%s has %llu bytes, but its layer takes %llu: the device was shrunk, or it is the wrong one",
+		ret = dm_chain_refuse(why, -EINVAL,
+				      "%s has %llu bytes, but its layer takes %llu: the device was shrunk, or it is the wrong one",
 				      layer->data.path, layer->data.size,
 				      layer->sb.data_offset + layer->sb.size);
 	if (ret)
@@ -191,7 +198,7 @@ const char *layer_name(const struct layer *layer, char *text)
 {
 	if (layer->raw)
 		return name_from_path(layer->data.path, text);
-	strcpy(text, layer->sb.name);
+	strscpy(text, layer->sb.name, DM_CHAIN_NAME_LEN);
 	return text;
 }
 
@@ -211,7 +218,7 @@ const char *name_from_path(const char *path, char *text)
 	if (!dm_chain_name_valid(text))
 		text[0] = '_';
 	if (!dm_chain_name_valid(text))
-		strcpy(text, "layer");
+		strscpy(text, "layer", DM_CHAIN_NAME_LEN);
 	return text;
 }
 
@@ -259,7 +266,8 @@ int layer_load_map(struct layer *layer, struct dm_chain_why *why)
 			if (!dm_chain_dir_get(dir[dir_slot]->payload, n))
 				continue;
 			if (index >= layer->geo.map_pages)
-				return dm_chain_refuse(why, -EBADMSG, "%s: directory page %u names map page %u, but there are %u",
+				return dm_chain_refuse(why, -EBADMSG,
+						       "%s: directory page %u names map page %u, but there are %u",
 						       layer->meta.path, d, index,
 						       layer->geo.map_pages);
 			ret = pick_page(layer, DM_CHAIN_MAP_MAGIC, index, map,

@@ -163,7 +163,8 @@ int find_layer(const u8 *uuid, const char *path_hint, char **path,
 				      text, *path_hint ? ", last seen at " : "",
 				      path_hint);
 	else if (list->next)
-		ret = dm_chain_refuse(why, -ENOTUNIQ, "the layer %s is both on %s and on %s: give the copy a UUID of its own with \"chainsetup uuid\", or say which with --layer",
+		ret = dm_chain_refuse(why, -ENOTUNIQ,
+				      "the layer %s is both on %s and on %s: give the copy a UUID of its own with \"chainsetup uuid\", or say which with --layer",
 				      text, list->path, list->next->path);
 	else
 		*path = xstrdup(list->path);
@@ -187,10 +188,12 @@ int parse_layer_hint(const char *text, struct layer_hint *hint,
 	if ((len != DM_CHAIN_UUID_TEXT - 1 ||
 	     !dm_chain_uuid_parse(uuid, hint->uuid)) &&
 	    (len != 3 || strcmp(uuid, "raw")))
-		return dm_chain_refuse(why, -EINVAL, "--layer %s does not begin with a UUID: write UUID=DATA or UUID=DATA,META",
+		return dm_chain_refuse(why, -EINVAL,
+				       "--layer %s does not begin with a UUID: write UUID=DATA or UUID=DATA,META",
 				       text);
 	if (!text[len] || !text[len + 1])
-		return dm_chain_refuse(why, -EINVAL, "--layer %s names no device: write UUID=DATA or UUID=DATA,META",
+		return dm_chain_refuse(why, -EINVAL,
+				       "--layer %s names no device: write UUID=DATA or UUID=DATA,META",
 				       text);
 	hint->data = xstrdup(text + len + 1);
 	comma = strchr(hint->data, ',');
@@ -199,7 +202,8 @@ int parse_layer_hint(const char *text, struct layer_hint *hint,
 		if (!*hint->data || !comma[1]) {
 			free(hint->data);
 			hint->data = NULL;
-			return dm_chain_refuse(why, -EINVAL, "--layer %s leaves a device empty: write UUID=DATA or UUID=DATA,META",
+			return dm_chain_refuse(why, -EINVAL,
+					       "--layer %s leaves a device empty: write UUID=DATA or UUID=DATA,META",
 					       text);
 		}
 		hint->meta = xstrdup(comma + 1);

@@ -67,7 +67,8 @@ int parse_size(const char *text, u64 *size, struct dm_chain_why *why)
 	u64 value;
 
 	if (!isdigit((unsigned char)*text))
-		return dm_chain_refuse(why, -EINVAL, "%s is not a size: write bytes, or a number and K, M, G or T",
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s is not a size: write bytes, or a number and K, M, G or T",
 				       *text ? text : "an empty word");
 	errno = 0;
 	value = strtoull(text, &end, 10);
@@ -131,15 +132,18 @@ bool read_line(const char *path, char *text, size_t size)
 
 int next_option(int argc, char **argv, const struct option *options)
 {
-	int word = optind, c;
+	const char *word;
+	int c;
 
 	opterr = 0;
 	c = getopt_long(argc, argv, ":", options, NULL);
+	/* In a cluster of short options the word is not passed yet. */
+	word = argv[optind - 1][0] == '-' ? argv[optind - 1] : argv[optind];
 	if (c == ':')
-		complain("%s: %s needs a value", argv[0], argv[optind - 1]);
+		complain("%s: %s needs a value", argv[0], word);
 	else if (c == '?')
 		complain("%s: unknown or ambiguous option %s, or one that takes no value; try chainsetup --help",
-			 argv[0], argv[word < optind ? optind - 1 : word]);
+			 argv[0], word);
 	return c == ':' ? '?' : c;
 }
 
