@@ -22,17 +22,16 @@ static inline void *memchr_inv(const void *start, int c, size_t size)
 /* The length copied, or -E2BIG if @src was cut; always ends in a NUL. */
 static inline ssize_t strscpy(char *dst, const char *src, size_t size)
 {
-	size_t len = strnlen(src, size);
+	size_t i;
 
-	if (!size)
-		return -E2BIG;
-	if (len == size) {
-		memcpy(dst, src, size - 1);
-		dst[size - 1] = '\0';
-		return -E2BIG;
+	for (i = 0; i < size; i++) {
+		dst[i] = src[i];
+		if (!src[i])
+			return i;
 	}
-	memcpy(dst, src, len + 1);
-	return len;
+	if (size)
+		dst[size - 1] = '\0';
+	return -E2BIG;
 }
 
 #endif
