@@ -680,4 +680,5 @@ static struct kunit_suite codec_suite = {
 	.name = "dm-chain-codec",
 	.test_cases = codec_cases,
 };
+
 kunit_test_suite(codec_suite);
