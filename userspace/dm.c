@@ -334,14 +334,18 @@ static int send_message(const char *name, const char *message, char **reply,
 int live_message(const char *name, const char *message, char **reply,
 		 struct dm_chain_why *why)
 {
-	int ret = send_message(name, message, reply, why);
+	struct live live;
 	char *text;
+	int ret;
 
+	/* Another target may understand the same words otherwise. */
+	ret = live_open(&live, name, why);
+	live_close(&live);
+	if (ret)
+		return ret;
+	ret = send_message(name, message, reply, why);
 	if (!ret)
 		return 0;
-	if (ret == -ENXIO)
-		return dm_chain_refuse(why, -ENODEV, "there is no device %s",
-				       name);
 	if (send_message(name, "error", &text, NULL))
 		return ret;
 	text[strcspn(text, "\n")] = 0;
@@ -493,18 +497,7 @@ int live_replace(const struct live *live, u64 sectors, const char *table,
 	return ret;
 }
 
-/* The query itself makes the kernel load dm-chain, if dm is there. */
-static int target_version(void)
-{
-	struct dm_task *task = task_new(DM_DEVICE_GET_TARGET_VERSION,
-					TARGET_NAME);
-	int ret = task_run(task, NULL);
-
-	dm_task_destroy(task);
-	return ret;
-}
-
-int target_available(struct dm_chain_why *why)
+static void load_module(void)
 {
 	static char *const argv[] = { "modprobe", "-q", "dm-chain", NULL };
 	static char *const envp[] = {
@@ -512,18 +505,35 @@ int target_available(struct dm_chain_why *why)
 	};
 	pid_t pid;
 
-	if (!target_version())
-		return 0;
 	if (!posix_spawnp(&pid, argv[0], NULL, NULL, argv, envp))
 		waitpid(pid, NULL, 0);
-	if (!target_version())
-		return 0;
+}
+
+int target_available(struct dm_chain_why *why)
+{
+	static const char dm_mod[] = "/sys/module/dm_mod";
+	struct dm_task *task;
+	int ret;
+
 	if (geteuid())
 		return dm_chain_refuse(why, -EPERM,
 				       "only root can use device mapper");
-	return dm_chain_refuse(why, -ENODEV,
-			       "the kernel has no target \"%s\": is the module dm-chain installed for this kernel?",
-			       TARGET_NAME);
+	/* libdevmapper remembers it if there was no device mapper once. */
+	if (access(dm_mod, F_OK))
+		load_module();
+	if (access(dm_mod, F_OK))
+		return dm_chain_refuse(why, -ENODEV,
+				       "there is no device mapper: neither dm-mod nor dm-chain can be loaded");
+
+	/* The question alone makes the kernel load dm-chain. */
+	task = task_new(DM_DEVICE_GET_TARGET_VERSION, TARGET_NAME);
+	ret = task_run(task, NULL);
+	dm_task_destroy(task);
+	if (ret)
+		return dm_chain_refuse(why, -ENODEV,
+				       "the kernel has no target \"%s\": is the module dm-chain installed for it?",
+				       TARGET_NAME);
+	return 0;
 }
 
 int events_open(struct dm_chain_why *why)

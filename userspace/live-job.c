@@ -131,8 +131,8 @@ int cmd_stream(int argc, char **argv)
 	struct dm_chain_why why = { "" };
 	const char *device, *id;
 	struct reply layers;
+	int c, status, signals = -1;
 	bool nothing;
-	int c, status;
 
 	message_init(&options.message, "stream");
 	while ((c = next_option(argc, argv, words)) != -1) {
@@ -149,6 +149,8 @@ int cmd_stream(int argc, char **argv)
 	    live_query(device, "layers", &layers, &why))
 		return complain_why(&why);
 	id = stream_id(&options, &layers, &nothing);
+	if (options.wait)
+		signals = hold_interrupts();
 	if (message_run(&options.message, device, NULL, &why)) {
 		status = complain_why(&why);
 	} else if (nothing) {
@@ -158,7 +160,7 @@ int cmd_stream(int argc, char **argv)
 		printf("job %s has started\n", id);
 		status = 0;
 	} else {
-		status = wait_jobs(device, id);
+		status = wait_jobs(device, id, signals);
 	}
 	reply_free(&layers);
 	return status;

@@ -517,7 +517,7 @@ int cmd_estimate(int argc, char **argv)
 	} else {
 		char data[32], zero[32], need[32], room[32];
 
-		printf("to copy %s, to make zero %s; it takes %s, and %s are free\n",
+		printf("data to copy %s, zeros to carry %s; needs %s, free %s\n",
 		       line_size(&reply.line[0], "data", data),
 		       line_size(&reply.line[0], "zero", zero),
 		       line_size(&reply.line[0], "need", need),

@@ -27,6 +27,7 @@ enum job_end { JOB_LIVE, JOB_COMPLETED, JOB_CANCELLED, JOB_FAILED };
  * @end: how it ended
  * @error: errno that it ended with
  * @offset: where it ended; of a failed job the first byte not copied
+ * @copied: bytes
  */
 struct waited_job {
 	char id[DM_CHAIN_NAME_LEN];
@@ -35,6 +36,7 @@ struct waited_job {
 	enum job_end end;
 	int error;
 	u64 offset;
+	u64 copied;
 };
 
 /**
@@ -140,6 +142,7 @@ static void job_ended(struct waited_job *job, const struct reply_line *line)
 
 	job->error = reply_number(line, "error");
 	job->offset = reply_number(line, "offset");
+	job->copied = reply_number(line, "copied");
 	if (!strcmp(status, "cancelled") || job->error == ECANCELED)
 		job->end = JOB_CANCELLED;
 	else if (!job->error && (!strcmp(status, "completed") ||
@@ -262,16 +265,28 @@ static int choose_jobs(struct waiting *waiting, const char *id,
 	return 0;
 }
 
+static void show_completed(const struct waiting *waiting,
+			   const struct waited_job *job)
+{
+	struct progress done = { .note = "completed", .copied = job->copied };
+	char text[512];
+
+	memcpy(done.id, job->id, sizeof(done.id));
+	puts(progress_line(&done, waiting->columns, text, sizeof(text)));
+}
+
 static int report(const struct waiting *waiting)
 {
 	unsigned int i;
 	int status = 0;
 
+	if (!waiting->nr)
+		printf("%s: no job to wait for\n", waiting->name);
 	for (i = 0; i < waiting->nr; i++) {
 		const struct waited_job *job = &waiting->job[i];
 
 		if (job->end == JOB_COMPLETED)
-			printf("job %s has completed\n", job->id);
+			show_completed(waiting, job);
 		else if (job->end == JOB_CANCELLED)
 			status = complain("job %s was cancelled", job->id);
 		else
@@ -309,19 +324,26 @@ static int wait_loop(struct waiting *waiting, struct dm_chain_why *why)
 	}
 }
 
-int wait_jobs(const char *name, const char *id)
+int hold_interrupts(void)
 {
-	struct waiting waiting = { .name = name, .events = -1, .signals = -1 };
-	struct dm_chain_why why = { "" };
-	sigset_t interrupts, old;
-	int ret, status = 0;
+	sigset_t interrupts;
 
 	sigemptyset(&interrupts);
 	sigaddset(&interrupts, SIGINT);
 	sigaddset(&interrupts, SIGTERM);
 	sigaddset(&interrupts, SIGHUP);
-	sigprocmask(SIG_BLOCK, &interrupts, &old);
-	waiting.signals = signalfd(-1, &interrupts, SFD_CLOEXEC);
+	sigprocmask(SIG_BLOCK, &interrupts, NULL);
+	return signalfd(-1, &interrupts, SFD_CLOEXEC);
+}
+
+int wait_jobs(const char *name, const char *id, int signals)
+{
+	struct waiting waiting = {
+		.name = name, .events = -1, .signals = signals
+	};
+	struct dm_chain_why why = { "" };
+	int ret, status = 0;
+
 	waiting.columns = terminal_columns();
 
 	ret = choose_jobs(&waiting, id, &why);
@@ -344,8 +366,6 @@ int wait_jobs(const char *name, const char *id)
 
 	if (waiting.events >= 0)
 		close(waiting.events);
-	close(waiting.signals);
-	sigprocmask(SIG_SETMASK, &old, NULL);
 	free(waiting.job);
 	return status;
 }
@@ -362,6 +382,7 @@ int cmd_wait(int argc, char **argv)
 		return 1;
 	if (target_available(&why))
 		return complain_why(&why);
-	return wait_jobs(argv[optind], optind + 1 < argc ? argv[optind + 1] :
-			 NULL);
+	return wait_jobs(argv[optind],
+			 optind + 1 < argc ? argv[optind + 1] : NULL,
+			 hold_interrupts());
 }

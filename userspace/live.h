@@ -69,13 +69,21 @@ int live_changeable(const struct live *live, struct dm_chain_why *why);
 int release_layers(const char *name, bool quiet, struct dm_chain_why *why);
 
 /**
+ * hold_interrupts() - let SIGINT and the like wait for wait_jobs()
+ *
+ * For the rest of the program. Return: a signalfd.
+ */
+int hold_interrupts(void);
+
+/**
  * wait_jobs() - show the progress of jobs until they have ended, then release
  * @name: of the device
  * @id: of the job; NULL = every job that is live now
+ * @signals: of hold_interrupts()
  *
  * Return: exit status; whatever went wrong has been printed.
  */
-int wait_jobs(const char *name, const char *id);
+int wait_jobs(const char *name, const char *id, int signals);
 
 /**
  * struct line_words - a chain's table parameters, word by word

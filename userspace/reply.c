@@ -113,7 +113,6 @@ static bool is_text(const char *key)
 {
 	static const char *const text[] = {
 		"name", "id", "layer", "top", "base", "backing", "uuid",
-		"data", "metadata",
 	};
 	size_t i;
 

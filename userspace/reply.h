@@ -57,7 +57,7 @@ const struct reply_line *reply_find(const struct reply *reply, const char *key,
  * reply_json() - a line as an object
  * @device: dm name, for the member "device", which comes first
  *
- * Names, ids, words and device numbers are strings, all else is a number.
+ * What consists of digits is a number, but for names and ids; else a string.
  */
 struct json_object *reply_json(const struct reply_line *line,
 			       const char *device);
