@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chaintest: run the scenarios of a suite.
+ *
+ *	chaintest list SUITE
+ *	chaintest run SUITE POOL [SCENARIO...]
+ *
+ * "run" prints "ok NAME", "not ok NAME" or "ok NAME # SKIP" for each scenario,
+ * with "# ..." lines before it; it exits 0 unless it could not run them.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ct.h"
+
+#define TIME_LIMIT_MS	180000
+
+static const struct scenario *const all[] = {
+	instrument_scenarios,
+	matrix_scenarios,
+};
+
+static void usage(void)
+{
+	fputs("usage: chaintest list SUITE\n"
+	      "       chaintest [--plant] run SUITE POOL [SCENARIO...]\n",
+	      stderr);
+	exit(2);
+}
+
+/* Return: the wait status, or -1 at the time limit. */
+static int wait_for(pid_t pid)
+{
+	u64 end = ct_now_ms() + TIME_LIMIT_MS;
+	int status;
+
+	while (!waitpid(pid, &status, WNOHANG)) {
+		if (ct_now_ms() > end)
+			return -1;
+		ct_sleep_ms(5);
+	}
+	return status;
+}
+
+static void run(const struct scenario *s, const char *pool)
+{
+	u64 start = ct_now_ms();
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0) {
+		perror("fork");
+		exit(1);
+	}
+	if (!pid) {
+		pool_init(pool);
+		s->run();
+		fflush(stdout);
+		_exit(0);
+	}
+	status = wait_for(pid);
+	if (status == -1) {
+		ct_note("FAILED: no end within %d s", TIME_LIMIT_MS / 1000);
+		/* What hangs in the kernel has to be let go first. */
+		dmd_cleanup_devices(true);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	} else if (WIFSIGNALED(status)) {
+		ct_note("FAILED: signal %d", WTERMSIG(status));
+	}
+	dmd_cleanup_devices(false);
+	ct_note("%s: %llu ms", s->name, ct_now_ms() - start);
+	if (status != -1 && WIFEXITED(status) && !WEXITSTATUS(status))
+		printf("ok %s\n", s->name);
+	else if (status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 4)
+		printf("ok %s # SKIP\n", s->name);
+	else
+		printf("not ok %s\n", s->name);
+}
+
+static bool wanted(const char *name, char **names)
+{
+	if (!*names)
+		return true;
+	for (; *names; names++)
+		if (!strcmp(name, *names))
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	const struct scenario *s;
+	bool list;
+	unsigned int i, found = 0;
+
+	if (argc > 1 && !strcmp(argv[1], "--plant")) {
+		ct_planted = true;
+		argv++;
+		argc--;
+	}
+	if (argc < 3)
+		usage();
+	list = !strcmp(argv[1], "list");
+	if (list ? argc != 3 : strcmp(argv[1], "run") || argc < 4)
+		usage();
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	dmd_init();
+	if (!list)
+		dmd_cleanup_devices(false);
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		for (s = all[i]; s->name; s++) {
+			if (strcmp(s->suite, argv[2]) ||
+			    (!list && !wanted(s->name, argv + 4)))
+				continue;
+			found++;
+			if (list)
+				puts(s->name);
+			else
+				run(s, argv[3]);
+		}
+	}
+	if (!found)
+		fprintf(stderr, "chaintest: nothing to run in %s\n", argv[2]);
+	return !found;
+}

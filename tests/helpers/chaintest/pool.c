@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chaintest: slices of the pool device.
+ *
+ * A slice is a dm-linear device. What is written to it while it is suspended
+ * waits: that is how a read or write is held. Of a composed slice each part
+ * can be held by itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "ct.h"
+
+static char pool_devno[32];
+static u64 pool_size;
+static u64 pool_used;
+static int pool_fd = -1;
+static unsigned int nr_slices;
+static struct slice *slices;
+
+void pool_init(const char *path)
+{
+	struct stat st;
+
+	pool_fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	ct_check(pool_fd >= 0, "%s: %m", path);
+	ct_check(!fstat(pool_fd, &st) && S_ISBLK(st.st_mode) &&
+		 !ioctl(pool_fd, BLKGETSIZE64, &pool_size),
+		 "%s: no block device", path);
+	snprintf(pool_devno, sizeof(pool_devno), "%u:%u", major(st.st_rdev),
+		 minor(st.st_rdev));
+}
+
+static void slice_seg(const struct slice *s, struct dm_seg *seg)
+{
+	seg->sectors = s->size / SECTOR;
+	seg->target = "linear";
+	seg->params = ct_str("%s %llu", pool_devno, s->start);
+}
+
+static void slice_open(struct slice *s)
+{
+	s->fd = dmd_open(s->name, O_RDWR | O_DIRECT);
+	ct_check(s->fd >= 0, "%s: %m", s->name);
+	s->next = slices;
+	slices = s;
+}
+
+/* Take all slices away, when no chain is on them any more. */
+void pool_reset(void)
+{
+	for (; slices; slices = slices->next)
+		if (slices->fd >= 0)
+			close(slices->fd);
+	dmd_cleanup_devices(false);
+	pool_used = 0;
+}
+
+/**
+ * slice_new() - a device of its own
+ * @zeroed: bytes of zeros at its start
+ * @garbage: bytes of garbage behind them
+ */
+struct slice *slice_new(u64 zeroed, u64 garbage)
+{
+	struct slice *s = ct_alloc(sizeof(*s));
+	u64 offset, len;
+	struct dm_seg seg;
+	void *buf;
+
+	s->size = zeroed + garbage;
+	s->start = pool_used / SECTOR;
+	/* Room between slices, so that every one begins at a round place. */
+	pool_used += round_up(s->size, 64 * KIB);
+	ct_check(pool_used <= pool_size, "the pool is too small: %llu MiB",
+		 pool_size / MIB);
+	snprintf(s->name, sizeof(s->name), PREFIX "s%u", nr_slices++);
+	slice_seg(s, &seg);
+	dmd_create(s->name, &seg, 1);
+	slice_open(s);
+
+	buf = io_buf(MIB);
+	for (offset = 0; offset < zeroed; offset += len) {
+		len = min(zeroed - offset, MIB);
+		slice_write(s, offset, buf, len);
+	}
+	for (; offset < s->size; offset += len) {
+		len = min(s->size - offset, MIB);
+		pattern_fill(buf, GARBAGE, offset / SECTOR, len / SECTOR);
+		slice_write(s, offset, buf, len);
+	}
+	free(buf);
+	return s;
+}
+
+/* One device out of several slices, in this order. */
+struct slice *slice_compose(unsigned int nr, struct slice **sub)
+{
+	struct slice *s = ct_alloc(sizeof(*s));
+	struct dm_seg seg[4];
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		char *devno = dmd_devno(sub[i]->name);
+
+		s->sub[i] = sub[i];
+		s->size += sub[i]->size;
+		seg[i].sectors = sub[i]->size / SECTOR;
+		seg[i].target = "linear";
+		seg[i].params = ct_str("%s 0", devno);
+	}
+	s->nr_sub = nr;
+	snprintf(s->name, sizeof(s->name), PREFIX "s%u", nr_slices++);
+	dmd_create(s->name, seg, nr);
+	slice_open(s);
+	return s;
+}
+
+void slice_read(const struct slice *s, u64 offset, void *buf, size_t len)
+{
+	int r = io_do(s->fd, IO_READ, offset, len, buf);
+
+	ct_check(!r, "read %s at %llu: %s", s->name, offset, strerror(-r));
+}
+
+void slice_write(const struct slice *s, u64 offset, const void *buf,
+		 size_t len)
+{
+	int r = io_do(s->fd, IO_WRITE, offset, len, (void *)buf);
+
+	ct_check(!r, "write %s at %llu: %s", s->name, offset, strerror(-r));
+}
+
+/* To be compared only: whether any byte of a range changed. */
+u64 slice_hash(const struct slice *s, u64 offset, u64 len)
+{
+	u64 *buf = io_buf(MIB);
+	u64 hash = 0;
+	u64 n, i;
+
+	for (; len; len -= n, offset += n) {
+		n = min(len, MIB);
+		slice_read(s, offset, buf, n);
+		for (i = 0; i < n / 8; i++)
+			hash = (hash ^ buf[i]) * 0x100000001b3ULL;
+	}
+	free(buf);
+	return hash;
+}
+
+void slice_hold(const struct slice *s)
+{
+	int r = dmd_suspend(s->name, DMD_NOFLUSH | DMD_NOLOCKFS);
+
+	ct_check(!r, "hold %s: %s", s->name, strerror(-r));
+}
+
+void slice_release(const struct slice *s)
+{
+	int r = dmd_resume(s->name);
+
+	ct_check(!r, "release %s: %s", s->name, strerror(-r));
+}
+
+/* From now on every request fails with EIO. */
+void slice_break(const struct slice *s)
+{
+	struct dm_seg seg = { s->size / SECTOR, "error", "" };
+
+	dmd_swap(s->name, &seg, 1);
+}
+
+/* Plain slices only. */
+void slice_mend(const struct slice *s)
+{
+	struct dm_seg seg;
+
+	slice_seg(s, &seg);
+	dmd_swap(s->name, &seg, 1);
+}
+
+/*
+ * Reads and writes are right, but flushes fail: the last 4 KiB, which nobody
+ * uses, are a dm-flakey that is never up, and a flush goes to every target.
+ */
+void slice_flush_fails(const struct slice *s, bool fails)
+{
+	struct dm_seg seg[2];
+
+	if (!fails) {
+		slice_mend(s);
+		return;
+	}
+	slice_seg(s, &seg[0]);
+	seg[1].sectors = 8;
+	seg[0].sectors -= seg[1].sectors;
+	seg[1].target = "flakey";
+	seg[1].params = ct_str("%s %llu 0 1 1 error_writes", pool_devno,
+			       s->start + seg[0].sectors);
+	dmd_swap(s->name, seg, 2);
+}
+
+/* Take the device away for good. */
+void slice_drop(struct slice *s)
+{
+	int r;
+
+	close(s->fd);
+	s->fd = -1;
+	r = dmd_remove(s->name);
+	ct_check(!r, "%s cannot be removed: %s", s->name, strerror(-r));
+}
