@@ -20,7 +20,7 @@ TOOL_CPPFLAGS = $(CPPFLAGS) -D_GNU_SOURCE -MMD -MP -Iuserspace/shim -Idm-chain
 TOOL_LIBS = -ldevmapper -lblkid -luuid -ljson-c
 
 # What the module shares with user space
-core := $(foreach part,codec resolve parse jobstate owner range, \
+core := $(foreach part,codec super resolve parse jobstate owner range, \
 	$(wildcard dm-chain/dm-chain-$(part).c dm-chain/dm-chain-$(part)-*.c))
 
 # A test helper is a directory tests/helpers/NAME or a file tests/helpers/NAME.c
@@ -58,6 +58,10 @@ build/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CPPFLAGS) $(TOOL_CFLAGS) -c -o $@ $<
 
+# For the builds that bring their own compiler: KUnit, lint
+core-sources:
+	@printf '%s\n' $(core)
+
 demo:
 	tests/demo/run
 
@@ -85,7 +89,7 @@ clean:
 	rm -f dm-chain.ko dm-chain.mod dm-chain.mod.c modules.order Module.symvers
 	rm -f *.o .*.o dm-chain/*.o .*.cmd dm-chain/.*.cmd
 
-.PHONY: all module kernel-headers tools helpers demo check lint install \
+.PHONY: all module kernel-headers tools helpers core-sources demo check lint install \
 	install-module install-tools clean
 
 -include $(shell find build -name '*.d' 2>/dev/null)

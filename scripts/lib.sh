@@ -41,13 +41,15 @@ once()
 	touch -c "$dir"
 }
 
-# The directory of the unpacked kernel source of Debian's linux-source-6.12.
+# The directory of the unpacked kernel source of Debian's linux-source-6.12. A
+# build of it takes in what the file kunit-external/objects of its build
+# directory lists.
 kernel_source()
 {
 	local tar=/usr/src/linux-source-6.12.tar.xz dir
 
 	[ -e $tar ] || die "$tar is missing: run scripts/setup"
-	dir=$CACHE/source/linux-6.12-$(stat -c %s-%Y $tar)
+	dir=$CACHE/source/linux-6.12-$(stat -c %s-%Y $tar)-kunit
 	once "$dir" unpack_source $tar || die "cannot unpack $tar"
 	echo "$dir"
 }
@@ -57,7 +59,11 @@ unpack_source()
 {
 	tar -C "$2" -xf "$1" --strip-components=1 --wildcards \
 		--exclude='*/arch/*/boot/dts' --exclude='*/drivers/gpu/drm/amd/include' \
-		--exclude='linux-source-*/Documentation/translations'
+		--exclude='linux-source-*/Documentation/translations' &&
+	mkdir "$2/kunit-external" &&
+	echo "include \$(objtree)/kunit-external/objects" \
+		>"$2/kunit-external/Makefile" &&
+	echo "obj-\$(CONFIG_KUNIT) += kunit-external/" >>"$2/Kbuild"
 }
 
 # The release of the newest kernel of the line $1 (6.1, 6.12) that has an image
