@@ -201,6 +201,18 @@ void dm_chain_owner_destroy(struct dm_chain_owner_map *map)
 	kfree(map);
 }
 
+void dm_chain_owner_adopt(struct dm_chain_owner_map *map,
+			  struct dm_chain_owner_map *from)
+{
+	u64 i;
+
+	for (i = 0; i < from->regions; i++) {
+		map->table[i] = from->table[i];
+		from->table[i] = word_from_entry(DM_CHAIN_NOBODY);
+	}
+	atomic64_set(&map->nodes, atomic64_xchg(&from->nodes, 0));
+}
+
 u64 dm_chain_owner_blocks(const struct dm_chain_owner_map *map)
 {
 	return map->blocks;

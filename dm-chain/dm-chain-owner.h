@@ -61,6 +61,19 @@ struct dm_chain_owner_map *dm_chain_owner_create(u64 blocks);
  */
 void dm_chain_owner_destroy(struct dm_chain_owner_map *map);
 
+/**
+ * dm_chain_owner_adopt() - move everything into a larger map
+ * @map: fresh from dm_chain_owner_create()
+ * @from: the old map, not larger; nobody owns anything in it afterwards
+ *
+ * What @from's last region says beyond its end may show in @map: the caller
+ * clips by the layers' limits.
+ *
+ * Context: any; nobody uses either map.
+ */
+void dm_chain_owner_adopt(struct dm_chain_owner_map *map,
+			  struct dm_chain_owner_map *from);
+
 u64 dm_chain_owner_blocks(const struct dm_chain_owner_map *map);
 
 /**

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * dm-chain: what makes an old kernel look like a new one. The only place where
+ * a kernel version is asked for; in a kernel tree this file is not needed.
+ */
+#ifndef DM_CHAIN_COMPAT_H
+#define DM_CHAIN_COMPAT_H
+
+#include <linux/blkdev.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+typedef fmode_t blk_mode_t;
+#define BLK_OPEN_READ	FMODE_READ
+#define BLK_OPEN_WRITE	FMODE_WRITE
+#endif
+
+/* Before 6.9 max_discard_sectors was a limit of its own. */
+static inline void dm_chain_limits_set_max_discard(struct queue_limits *limits,
+						   unsigned int sectors)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	limits->max_discard_sectors = sectors;
+#endif
+	limits->max_hw_discard_sectors = sectors;
+}
+
+/* Private to device mapper, but part of what .status is called with. */
+#ifndef DM_STATUS_NOFLUSH_FLAG
+#define DM_STATUS_NOFLUSH_FLAG	(1 << 0)
+#endif
+
+#endif

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dm-chain: commits.
+ *
+ * What a commit promises
+ *	Everything that had completed when it began is durable when it returns:
+ *	first the data, then the map pages that name it. The order inside is
+ *
+ *	1. take dirty pages and their content		(core)
+ *	2. flush the data device
+ *	3. write the pages, each to the slot that does not hold the last
+ *	   durable one; a page never written before to both
+ *	   (1 to 3 again until no dirty page is left that was when it began)
+ *	4. flush the metadata device
+ *	5. name new pages in the directory, flush again
+ *	6. slots change hands					(core)
+ *
+ * Why it is safe
+ *	1 before 2: a block that became `data` after its page was taken is not in
+ *	what 3 writes, so nothing is named that 2 did not flush.
+ *	Power cut in 3: at most one slot of a page is torn or new; the other is
+ *	the last durable one, and no flush was acknowledged for the newer. A new
+ *	page is not named yet, so whatever lies there is not read.
+ *	Power cut in 5: the directory has two slots as well.
+ *	Failure anywhere: slots have not changed hands, so the next commit writes
+ *	to the same ones again and the last durable ones are untouched.
+ *
+ * A page has a dirty bit and a committing bit. Who changes a state sets dirty
+ * afterwards; the commit sets committing, clears dirty and then reads the
+ * states. So a page with neither bit is durable, and a FUA write or a flush
+ * need only look at the bits.
+ */
+#include <linux/bitmap.h>
+#include <linux/slab.h>
+
+#include "dm-chain.h"
+
+static void dm_chain_pages_of(u64 block, u64 count, u32 *first, u32 *last)
+{
+	*first = div_u64(block, DM_CHAIN_BLOCKS_PER_PAGE);
+	*last = div_u64(block + count - 1, DM_CHAIN_BLOCKS_PER_PAGE);
+}
+
+void dm_chain_mark_dirty(struct dm_chain_layer *layer, u64 block, u64 count)
+{
+	u32 page, last;
+
+	dm_chain_pages_of(block, count, &page, &last);
+	for (; page <= last; page++) {
+		/*
+		 * A full barrier: the states are in core before the bit. Pairs
+		 * with test_and_clear_bit() in dm_chain_take().
+		 */
+		if (test_and_set_bit(page, layer->dirty))
+			continue;
+		atomic_inc(&layer->uncommitted);
+		WRITE_ONCE(layer->changes, layer->changes + 1);
+		if (layer->owner)
+			queue_delayed_work(layer->owner->commit_wq,
+					   &layer->owner->timed_work, HZ);
+	}
+}
+
+bool dm_chain_uncommitted(struct dm_chain_layer *layer, u64 block, u64 count)
+{
+	u32 page, last;
+
+	if (!atomic_read(&layer->uncommitted))
+		return false;
+	dm_chain_pages_of(block, count, &page, &last);
+	for (; page <= last; page++)
+		if (test_bit(page, layer->dirty) ||
+		    test_bit(page, layer->committing))
+			return true;
+	return false;
+}
+
+/* Read the active layer's states of one map page off the owner map. */
+static void dm_chain_owner_states(struct dm_chain_layer *layer, u32 page,
+				  u8 *payload)
+{
+	struct dm_chain *chain = layer->owner;
+	u64 block = (u64)page * DM_CHAIN_BLOCKS_PER_PAGE;
+	u64 end = min(block + DM_CHAIN_BLOCKS_PER_PAGE,
+		      dm_chain_owner_blocks(chain->map));
+	u32 n = 0;
+
+	memset(payload, 0, DM_CHAIN_PAYLOAD);
+	while (block < end) {
+		enum dm_chain_state state;
+		u64 run;
+		u8 entry;
+
+		rcu_read_lock();
+		entry = dm_chain_owner_lookup(chain->map, block, end - block,
+					      &run);
+		rcu_read_unlock();
+		block += run;
+		if (dm_chain_owner_id(entry) != layer->owner_id) {
+			n += run;
+			continue;
+		}
+		state = entry & DM_CHAIN_OWNER_ZERO ? DM_CHAIN_ZERO :
+						      DM_CHAIN_DATA;
+		while (run--)
+			dm_chain_state_set(payload, n++, state);
+	}
+}
+
+bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload)
+{
+	void *core;
+
+	lockdep_assert_held(&layer->meta_lock);
+	core = xa_load(&layer->pages, page);
+	if (core)
+		memcpy(payload, core, DM_CHAIN_PAYLOAD);
+	else if (layer->owner)
+		dm_chain_owner_states(layer, page, payload);
+	else
+		return false;
+	return true;
+}
+
+/*
+ * Take up to a batch of dirty pages, beginning at *@next, and their content.
+ * Return: how many.
+ */
+static unsigned int dm_chain_take(struct dm_chain_layer *layer,
+				  unsigned long *next, u32 *index, u64 seq)
+{
+	unsigned int nr = 0;
+
+	while (nr < DM_CHAIN_BATCH) {
+		struct dm_chain_disk_page *page = layer->commit_buf[nr];
+		unsigned long p = find_next_bit(layer->dirty, layer->nr_pages,
+						*next);
+
+		if (p >= layer->nr_pages)
+			break;
+		*next = p + 1;
+		set_bit(p, layer->committing);
+		/* Pairs with test_and_set_bit() in dm_chain_mark_dirty(). */
+		test_and_clear_bit(p, layer->dirty);
+		if (!dm_chain_core_states(layer, p, page->payload)) {
+			DMERR("layer %s: map page %lu is dirty but not in core",
+			      layer->sb.name, p);
+			WARN_ON_ONCE(1);
+			continue;
+		}
+		dm_chain_page_seal(page, DM_CHAIN_MAP_MAGIC, layer->sb.uuid, p,
+				   seq);
+		index[nr++] = p;
+	}
+	return nr;
+}
+
+static int dm_chain_write_pages(struct dm_chain_layer *layer, unsigned int nr,
+				const u32 *index)
+{
+	struct dm_chain_meta_batch batch;
+	struct blk_plug plug;
+	unsigned int i;
+
+	dm_chain_batch_init(&batch);
+	blk_start_plug(&plug);
+	for (i = 0; i < nr; i++) {
+		u32 p = index[i];
+		bool both = !test_bit(p, layer->written);
+		unsigned int slot = both ? 0 : !test_bit(p, layer->slot_b);
+		u64 offset = dm_chain_map_offset(&layer->geo, slot, p);
+
+		dm_chain_batch_submit(&batch, layer,
+				      REQ_OP_WRITE | REQ_SYNC | REQ_META,
+				      offset, layer->commit_buf[i], p);
+		if (!both)
+			continue;
+		offset = dm_chain_map_offset(&layer->geo, 1, p);
+		dm_chain_batch_submit(&batch, layer,
+				      REQ_OP_WRITE | REQ_SYNC | REQ_META,
+				      offset, layer->commit_buf[i], p);
+	}
+	blk_finish_plug(&plug);
+	return dm_chain_batch_wait(&batch);
+}
+
+/*
+ * Write the directory pages that change: those that get a new map page and
+ * those whose other slot was torn. layer->commit_buf is free by now.
+ */
+static int dm_chain_write_dir(struct dm_chain_layer *layer, u64 seq)
+{
+	struct dm_chain_disk_page *page = layer->commit_buf[0];
+	u32 d, n;
+	int r;
+
+	for (d = 0; d < layer->geo.dir_pages; d++) {
+		u32 first = d * DM_CHAIN_PAGES_PER_DIR;
+		u32 nr = min_t(u32, layer->nr_pages - first,
+			       DM_CHAIN_PAGES_PER_DIR);
+		bool changed = test_bit(d, layer->dir_torn);
+		unsigned int slot = !test_bit(d, layer->dir_slot_b);
+
+		memset(page->payload, 0, DM_CHAIN_PAYLOAD);
+		for (n = 0; n < nr; n++) {
+			bool named = test_bit(first + n, layer->written);
+
+			if (!named && test_bit(first + n, layer->committing)) {
+				changed = true;
+				named = true;
+			}
+			if (named)
+				dm_chain_dir_set(page->payload, n);
+		}
+		if (!changed)
+			continue;
+
+		dm_chain_page_seal(page, DM_CHAIN_DIR_MAGIC, layer->sb.uuid, d,
+				   seq);
+		r = dm_chain_meta_rw(layer->meta_bdev,
+				     REQ_OP_WRITE | REQ_SYNC | REQ_META |
+				     REQ_PREFLUSH | REQ_FUA,
+				     dm_chain_dir_offset(&layer->geo, slot, d),
+				     page);
+		if (r)
+			return r;
+		change_bit(d, layer->dir_slot_b);
+		clear_bit(d, layer->dir_torn);
+		/*
+		 * Named durably from here on, with both slots alike. If a later
+		 * step fails their content is written again, to slot B.
+		 */
+		for (n = 0; n < nr; n++)
+			if (test_bit(first + n, layer->committing) &&
+			    !test_bit(first + n, layer->written)) {
+				set_bit(first + n, layer->written);
+				set_bit(first + n, layer->slot_b);
+			}
+	}
+	return 0;
+}
+
+/* The pages in the commit are durable: their slots change hands. */
+static void dm_chain_commit_done(struct dm_chain_layer *layer)
+{
+	unsigned long p;
+
+	for_each_set_bit(p, layer->committing, layer->nr_pages) {
+		change_bit(p, layer->slot_b);
+		clear_bit(p, layer->torn);
+		clear_bit(p, layer->committing);
+		atomic_dec(&layer->uncommitted);
+	}
+}
+
+/* They are not, or not known to be: dirty again, before they leave the commit. */
+static void dm_chain_commit_undo(struct dm_chain_layer *layer)
+{
+	unsigned long p;
+
+	for_each_set_bit(p, layer->committing, layer->nr_pages) {
+		if (test_and_set_bit(p, layer->dirty))
+			atomic_dec(&layer->uncommitted);
+		clear_bit(p, layer->committing);
+	}
+}
+
+int dm_chain_flag(struct dm_chain_layer *layer, u32 set, u32 clear)
+{
+	lockdep_assert_held(&layer->meta_lock);
+	layer->next = layer->sb;
+	layer->next.flags |= set;
+	layer->next.flags &= ~clear;
+	if (layer->next.flags == layer->sb.flags)
+		return 0;
+	return dm_chain_meta_write_sb(layer);
+}
+
+static void dm_chain_recount(struct dm_chain_layer *layer, unsigned int nr,
+			     const u32 *index)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct dm_chain_disk_page *page = layer->commit_buf[i];
+		u32 *count = &layer->counts[index[i]];
+
+		layer->allocated -= *count & 0xffff;
+		layer->zeroes -= *count >> 16;
+		dm_chain_payload_count(page->payload, DM_CHAIN_BLOCKS_PER_PAGE,
+				       count);
+		layer->allocated += *count & 0xffff;
+		layer->zeroes += *count >> 16;
+	}
+}
+
+static int dm_chain_commit_pages(struct dm_chain_layer *layer)
+{
+	u64 seq = layer->seq++;
+	unsigned long next = 0;
+	bool fresh = !bitmap_empty(layer->dir_torn, layer->geo.dir_pages);
+	bool any = false;
+	int r;
+
+	if (!layer->meta_flushed) {
+		r = blkdev_issue_flush(layer->meta_bdev);
+		if (r)
+			return r;
+		layer->meta_flushed = true;
+	}
+	r = dm_chain_flag(layer, 0, DM_CHAIN_F_CLEAN);
+	if (r)
+		return r;
+
+	for (;;) {
+		u32 *index = layer->commit_index;
+		unsigned int nr = dm_chain_take(layer, &next, index, seq);
+		unsigned int i;
+
+		if (!nr && any)
+			break;
+		any = true;
+		r = blkdev_issue_flush(layer->data_bdev);
+		if (!r && nr)
+			r = dm_chain_write_pages(layer, nr, index);
+		if (r)
+			return r;
+		dm_chain_recount(layer, nr, index);
+		for (i = 0; i < nr; i++)
+			fresh |= !test_bit(index[i], layer->written);
+		if (nr < DM_CHAIN_BATCH)
+			break;
+	}
+
+	r = blkdev_issue_flush(layer->meta_bdev);
+	if (!r && fresh)
+		r = dm_chain_write_dir(layer, seq);
+	return r;
+}
+
+static void dm_chain_debt_paid(struct dm_chain_layer *layer)
+{
+	unsigned long p;
+	void *page;
+
+	if (!layer->debt)
+		return;
+	xa_for_each(&layer->pages, p, page) {
+		xa_erase(&layer->pages, p);
+		kfree(page);
+	}
+	WRITE_ONCE(layer->debt, false);
+}
+
+int dm_chain_commit(struct dm_chain_layer *layer)
+{
+	int r;
+
+	mutex_lock(&layer->meta_lock);
+	if (!layer->writable) {
+		r = -EROFS;
+		goto out;
+	}
+	if (!atomic_read(&layer->uncommitted) &&
+	    bitmap_empty(layer->dir_torn, layer->geo.dir_pages))
+		r = blkdev_issue_flush(layer->data_bdev);
+	else
+		r = dm_chain_commit_pages(layer);
+
+	if (!r) {
+		dm_chain_commit_done(layer);
+		dm_chain_debt_paid(layer);
+		WRITE_ONCE(layer->failed, false);
+		/* If this write fails the flag stays, on the safe side. */
+		dm_chain_flag(layer, 0, DM_CHAIN_F_NEEDS_CHECK);
+	} else {
+		dm_chain_commit_undo(layer);
+		if (!layer->failed)
+			DMERR("layer %s: commit failed: error %d; nothing is allocated until one succeeds",
+			      layer->sb.name, r);
+		WRITE_ONCE(layer->failed, true);
+		dm_chain_flag(layer, DM_CHAIN_F_NEEDS_CHECK, 0);
+	}
+out:
+	mutex_unlock(&layer->meta_lock);
+	return r;
+}
+
+void dm_chain_layer_counts(struct dm_chain_layer *layer, u64 *data, u64 *zero)
+{
+	unsigned long p;
+	u8 *payload;
+
+	mutex_lock(&layer->meta_lock);
+	*data = layer->allocated;
+	*zero = layer->zeroes;
+	if (!atomic_read(&layer->uncommitted))
+		goto out;
+	/* commit_buf is scratch between commits. */
+	payload = layer->commit_buf ? layer->commit_buf[0] : NULL;
+	if (!payload)
+		goto out;
+	for_each_set_bit(p, layer->dirty, layer->nr_pages) {
+		u32 count;
+
+		if (!dm_chain_core_states(layer, p, payload))
+			continue;
+		dm_chain_payload_count(payload, DM_CHAIN_BLOCKS_PER_PAGE,
+				       &count);
+		*data += (count & 0xffff) - (layer->counts[p] & 0xffff);
+		*zero += (count >> 16) - (layer->counts[p] >> 16);
+	}
+out:
+	mutex_unlock(&layer->meta_lock);
+}

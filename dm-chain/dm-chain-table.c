@@ -1,0 +1,618 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dm-chain: the constructor and the destructor of a table.
+ *
+ * The constructor opens every device of the line, finds out what lies there,
+ * resolves the chain, closes what is not part of it and takes the layer objects
+ * of the rest. All checks that can refuse are here. It writes nothing: the old
+ * table may be live and writing.
+ */
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uuid.h>
+
+#include "dm-chain.h"
+
+/* What was found behind one entry of the line. */
+struct dm_chain_found {
+	struct dm_dev *data;
+	struct dm_dev *meta;
+	struct dm_chain_sb sb;
+	unsigned int slot;
+	bool writable;
+	bool has_sb;		/* of a raw entry: it carries a superblock */
+	bool zeroed;
+	bool to_format;
+	struct dm_chain_why why;	/* why it is absent */
+};
+
+struct dm_chain_ctor {
+	struct dm_target *ti;
+	struct dm_chain_table *t;
+	struct dm_chain_line line;
+	struct dm_chain_found found[DM_CHAIN_MAX_LAYERS];
+	struct dm_chain_candidate c[DM_CHAIN_MAX_LAYERS];
+	unsigned int chain[DM_CHAIN_MAX_LAYERS];
+	unsigned int nr;
+	struct dm_chain_why why;
+};
+
+static struct block_device *dm_chain_meta_bdev(const struct dm_chain_found *f)
+{
+	return f->meta ? f->meta->bdev : NULL;
+}
+
+static struct dm_dev *dm_chain_open(struct dm_chain_ctor *x, const char *path,
+				    bool *writable, struct dm_chain_why *why)
+{
+	blk_mode_t mode = *writable ? BLK_OPEN_READ | BLK_OPEN_WRITE :
+				      BLK_OPEN_READ;
+	struct dm_dev *dev;
+	int r;
+
+	r = dm_get_device(x->ti, path, mode, &dev);
+	if (*writable && (r == -EACCES || r == -EROFS || r == -EPERM)) {
+		*writable = false;
+		r = dm_get_device(x->ti, path, BLK_OPEN_READ, &dev);
+	}
+	if (r) {
+		dm_chain_refuse(why, r, "%s cannot be opened: error %d", path, r);
+		return NULL;
+	}
+	return dev;
+}
+
+static void dm_chain_close(struct dm_chain_ctor *x, struct dm_chain_found *f)
+{
+	if (f->meta && f->meta != f->data)
+		dm_put_device(x->ti, f->meta);
+	if (f->data)
+		dm_put_device(x->ti, f->data);
+	f->meta = NULL;
+	f->data = NULL;
+}
+
+/* Open one entry's devices, an inline one once. */
+static void dm_chain_open_entry(struct dm_chain_ctor *x, unsigned int i)
+{
+	const struct dm_chain_line_layer *l = &x->line.layer[i];
+	struct dm_chain_found *f = &x->found[i];
+	bool data_writable;
+
+	f->writable = l->meta && !x->t->read_only;
+	data_writable = f->writable;
+	f->data = dm_chain_open(x, l->data, &data_writable, &f->why);
+	if (!f->data || !l->meta)
+		return;
+	if (!strcmp(l->data, l->meta)) {
+		f->meta = f->data;
+		f->writable = data_writable;
+		return;
+	}
+	f->meta = dm_chain_open(x, l->meta, &f->writable, &f->why);
+	f->writable &= data_writable;
+	if (!f->meta) {
+		dm_chain_close(x, f);
+	} else if (f->meta->bdev == f->data->bdev) {
+		/* Two names of one device: a second count on one dm_dev. */
+		dm_put_device(x->ti, f->meta);
+		f->meta = f->data;
+	}
+}
+
+static int dm_chain_check_self(struct dm_chain_ctor *x, unsigned int i)
+{
+	dev_t self = disk_devt(dm_disk(x->t->md));
+	struct dm_chain_found *f = &x->found[i];
+
+	if ((f->data && f->data->bdev->bd_dev == self) ||
+	    (f->meta && f->meta->bdev->bd_dev == self))
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s is the device itself",
+				       x->line.layer[i].name);
+	return 0;
+}
+
+/* Take the superblock from core if the layer is in use, else read it. */
+static int dm_chain_find_sb(struct dm_chain_ctor *x, struct dm_chain_found *f,
+			    struct block_device *bdev)
+{
+	struct dm_chain_layer *layer = dm_chain_layer_find(bdev->bd_dev);
+
+	if (!layer || dm_chain_layer_raw(layer))
+		return dm_chain_meta_read_sb(bdev, &f->sb, &f->slot, &f->zeroed,
+					     &f->why);
+	mutex_lock(&layer->meta_lock);
+	f->sb = layer->sb;
+	f->slot = layer->sb_slot;
+	f->to_format = layer->to_format;
+	mutex_unlock(&layer->meta_lock);
+	return 0;
+}
+
+static void dm_chain_look(struct dm_chain_ctor *x, unsigned int i)
+{
+	const struct dm_chain_line_layer *l = &x->line.layer[i];
+	struct dm_chain_candidate *c = &x->c[i];
+	struct dm_chain_found *f = &x->found[i];
+	int r;
+
+	c->name = l->name;
+	c->absent_why = f->why.text;
+	c->raw = !l->meta;
+	c->absent = !f->data;
+	if (c->absent)
+		return;
+
+	if (c->raw) {
+		c->size = bdev_nr_bytes(f->data->bdev);
+		r = dm_chain_find_sb(x, f, f->data->bdev);
+		f->has_sb = r != -ENODATA && !f->zeroed;
+		return;
+	}
+	r = dm_chain_find_sb(x, f, f->meta->bdev);
+	if (!r) {
+		c->sb = &f->sb;
+		return;
+	}
+	c->absent = true;
+	if (!f->zeroed)
+		return;
+	dm_chain_refuse(&f->why, 0,
+			"%s holds nothing but zeros; the word 'format' in the table line formats it",
+			f->meta->name);
+}
+
+/* ---- formatting: in core here, on the device in preresume ---- */
+
+static u32 dm_chain_format_block_size(struct dm_chain_ctor *x)
+{
+	unsigned int i;
+
+	if (x->line.block_size)
+		return x->line.block_size << SECTOR_SHIFT;
+	for (i = 0; i < x->line.nr_layers; i++)
+		if (x->c[i].sb)
+			return x->c[i].sb->block_size;
+	return DM_CHAIN_MIN_BLOCK;
+}
+
+static void dm_chain_format_backing(struct dm_chain_ctor *x, unsigned int i,
+				    struct dm_chain_backing *backing)
+{
+	const struct dm_chain_candidate *below = i ? &x->c[i - 1] : NULL;
+
+	if (!below) {
+		backing->kind = DM_CHAIN_BACKING_NONE;
+	} else if (below->raw) {
+		backing->kind = DM_CHAIN_BACKING_RAW;
+		backing->size = below->size;
+	} else {
+		/* Generation 0: bound in preresume. */
+		backing->kind = DM_CHAIN_BACKING_LAYER;
+		memcpy(backing->uuid, below->sb->uuid, DM_CHAIN_UUID_LEN);
+		backing->size = below->sb->size;
+	}
+	if (below && x->line.layer[i - 1].data[0] == '/')
+		strscpy(backing->path, below->raw ? x->line.layer[i - 1].data :
+						    x->line.layer[i - 1].meta,
+			sizeof(backing->path));
+}
+
+static int dm_chain_format_core(struct dm_chain_ctor *x, unsigned int i,
+				u32 block_size)
+{
+	struct dm_chain_found *f = &x->found[i];
+	struct dm_chain_sb *sb = &f->sb;
+	struct dm_chain_geometry geo;
+	u64 room;
+	int r;
+
+	memset(sb, 0, sizeof(*sb));
+	generate_random_uuid(sb->uuid);
+	strscpy(sb->name, x->line.layer[i].name, sizeof(sb->name));
+	sb->block_size = block_size;
+	sb->size = (u64)x->ti->len << SECTOR_SHIFT;
+	sb->max_size = 4 * sb->size;
+	sb->generation = 1;
+	sb->flags = DM_CHAIN_F_CLEAN;
+	sb->data_size = bdev_nr_bytes(f->data->bdev);
+	if (f->meta != f->data && x->line.layer[i].data[0] == '/')
+		strscpy(sb->data_path, x->line.layer[i].data,
+			sizeof(sb->data_path));
+	else if (f->meta != f->data)
+		snprintf(sb->data_path, sizeof(sb->data_path), "/dev/%pg",
+			 f->data->bdev);
+	dm_chain_format_backing(x, i, &sb->backing);
+
+	r = dm_chain_geometry_init(&geo, block_size, sb->max_size, &x->why);
+	if (r)
+		return r;
+	sb->data_offset = f->meta == f->data ? geo.data_offset : 0;
+	room = sb->data_offset ? sb->data_offset : geo.end;
+	if (bdev_nr_bytes(f->meta->bdev) < room)
+		return dm_chain_refuse(&x->why, -ENOSPC,
+				       "layer %s: %s has no room for %llu bytes of metadata",
+				       sb->name, f->meta->name, room);
+	r = dm_chain_meta_zeroed(f->meta->bdev, 0, room);
+	if (r < 0)
+		return dm_chain_refuse(&x->why, r,
+				       "layer %s: the metadata area cannot be read: error %d",
+				       sb->name, r);
+	if (!r)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s is not formatted: its superblock is zeros, but not the whole metadata area of %llu bytes on %s",
+				       sb->name, room, f->meta->name);
+	f->to_format = true;
+	x->c[i].sb = sb;
+	x->c[i].absent = false;
+	return 0;
+}
+
+static int dm_chain_format_all(struct dm_chain_ctor *x)
+{
+	unsigned int i, n = x->line.nr_layers;
+	bool zeroed = false;
+	u32 block_size = dm_chain_format_block_size(x);
+	int r = 0;
+
+	for (i = 0; i < n && !r; i++) {
+		struct dm_chain_found *f = &x->found[i];
+
+		if (x->c[i].raw || !f->data)
+			continue;
+		if (!f->zeroed) {
+			if (zeroed && x->c[i].sb && !f->to_format)
+				return dm_chain_refuse(&x->why, -EINVAL,
+						       "layer %s is formatted but a layer below it holds nothing but zeros",
+						       x->line.layer[i].name);
+			continue;
+		}
+		zeroed = true;
+		if (!x->line.format)
+			continue;
+		if (x->t->read_only)
+			return dm_chain_refuse(&x->why, -EROFS,
+					       "layer %s cannot be formatted under read_only",
+					       x->line.layer[i].name);
+		if (i && x->c[i - 1].absent)
+			return dm_chain_refuse(&x->why, -EINVAL,
+					       "layer %s cannot be formatted: the layer below it is missing: %s",
+					       x->line.layer[i].name,
+					       x->found[i - 1].why.text);
+		r = dm_chain_format_core(x, i, block_size);
+	}
+	return r;
+}
+
+/* ---- checks of the effective chain ---- */
+
+static int dm_chain_check_devices(struct dm_chain_ctor *x, unsigned int i)
+{
+	struct dm_chain_found *f = &x->found[i];
+	const char *name = x->line.layer[i].name;
+	struct block_device *meta = dm_chain_meta_bdev(f);
+	unsigned int lbs = bdev_logical_block_size(f->data->bdev);
+	u64 end;
+
+	if (bdev_is_zoned(f->data->bdev) || (meta && bdev_is_zoned(meta)))
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s is on a zoned device", name);
+	if (f->has_sb)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s is named as a raw base, but %s carries the superblock of a layer",
+				       name, f->data->name);
+	if (!meta)
+		return 0;
+
+	end = f->sb.data_offset + f->sb.size;
+	if (bdev_nr_bytes(f->data->bdev) < end)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s needs %llu bytes of %s, which has %llu",
+				       name, end, f->data->name,
+				       bdev_nr_bytes(f->data->bdev));
+	if (!f->sb.data_offset && meta == f->data->bdev)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s was formatted with a metadata device of its own, the line names one device twice",
+				       name);
+	if (f->sb.data_offset && meta != f->data->bdev)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s has its metadata inline, the line names two devices",
+				       name);
+	if (f->sb.block_size < lbs || f->sb.size & (lbs - 1) ||
+	    bdev_logical_block_size(meta) > DM_CHAIN_PAGE_SIZE)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s does not fit logical blocks of %u bytes",
+				       name, lbs);
+	if (x->line.block_size &&
+	    f->sb.block_size != x->line.block_size << SECTOR_SHIFT)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s has blocks of %u sectors, the line says block_size %u",
+				       name, f->sb.block_size >> SECTOR_SHIFT,
+				       x->line.block_size);
+	return 0;
+}
+
+static bool dm_chain_share(const struct dm_chain_found *a,
+			   const struct dm_chain_found *b)
+{
+	return a->data->bdev == b->data->bdev ||
+	       dm_chain_meta_bdev(a) == b->data->bdev ||
+	       dm_chain_meta_bdev(b) == a->data->bdev ||
+	       (a->meta && dm_chain_meta_bdev(a) == dm_chain_meta_bdev(b));
+}
+
+static int dm_chain_check_all(struct dm_chain_ctor *x)
+{
+	struct gendisk *disk = dm_disk(x->t->md);
+	unsigned int live = queue_logical_block_size(disk->queue);
+	u64 len = (u64)x->ti->len << SECTOR_SHIFT, size;
+	unsigned int i, j;
+	int r;
+
+	for (i = 0; i < x->nr; i++) {
+		struct dm_chain_found *f = &x->found[x->chain[i]];
+		unsigned int lbs = bdev_logical_block_size(f->data->bdev);
+
+		r = dm_chain_check_devices(x, x->chain[i]);
+		if (r)
+			return r;
+		for (j = 0; j < i; j++)
+			if (dm_chain_share(f, &x->found[x->chain[j]]))
+				return dm_chain_refuse(&x->why, -EINVAL,
+						       "layers %s and %s are on the same device",
+						       x->c[x->chain[j]].name,
+						       x->c[x->chain[i]].name);
+		if (get_capacity(disk) && lbs > live)
+			return dm_chain_refuse(&x->why, -EINVAL,
+					       "layer %s would raise the logical block size from %u to %u bytes under a live device",
+					       x->c[x->chain[i]].name, live, lbs);
+	}
+
+	size = x->found[x->chain[x->nr - 1]].sb.size;
+	if (len < size)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "the line is %llu sectors long, layer %s has %llu: a layer cannot be shortened",
+				       len >> SECTOR_SHIFT,
+				       x->c[x->chain[x->nr - 1]].name,
+				       size >> SECTOR_SHIFT);
+	if (len > size)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "the line is %llu sectors long, layer %s has %llu: growing a layer is not supported by this version",
+				       len >> SECTOR_SHIFT,
+				       x->c[x->chain[x->nr - 1]].name,
+				       size >> SECTOR_SHIFT);
+	return 0;
+}
+
+/*
+ * A layer that is active, or a live job's top, in one device is used by no
+ * other. Live and inactive tables count.
+ */
+static int dm_chain_check_shared(struct dm_chain_ctor *x)
+{
+	struct dm_chain_table *t = x->t, *other;
+	unsigned int i;
+
+	list_for_each_entry(other, &dm_chain_tables, list) {
+		if (other->md == t->md)
+			continue;
+		for (i = 0; i < t->nr; i++) {
+			struct dm_chain_layer *layer = t->entry[i].layer;
+
+			if (!dm_chain_table_uses(other, layer))
+				continue;
+			if (i == t->nr - 1 || layer->job ||
+			    other->entry[other->nr - 1].layer == layer)
+				return dm_chain_refuse(&x->why, -EBUSY,
+						       "layer %s is in use by device %s",
+						       t->entry[i].name,
+						       dm_device_name(other->md));
+		}
+	}
+	return 0;
+}
+
+/* ---- taking the objects ---- */
+
+static int dm_chain_take_layer(struct dm_chain_ctor *x, unsigned int i)
+{
+	struct dm_chain_found *f = &x->found[i];
+	struct dm_chain_entry *e = &x->t->entry[x->t->nr];
+	struct block_device *meta = dm_chain_meta_bdev(f);
+	struct dm_chain_layer *layer;
+
+	layer = dm_chain_layer_find(meta ? meta->bd_dev : f->data->bdev->bd_dev);
+	if (layer && (layer->meta_bdev != meta ||
+		      layer->data_bdev != f->data->bdev))
+		return dm_chain_refuse(&x->why, -EBUSY,
+				       "layer %s: %s is in use as part of another layer",
+				       x->c[i].name, f->data->name);
+	if (layer) {
+		layer->refs++;
+	} else {
+		layer = dm_chain_layer_create(f->data->bdev, meta, x->c[i].sb,
+					      f->writable, &x->why);
+		if (IS_ERR(layer))
+			return PTR_ERR(layer);
+		layer->sb_slot = f->slot;
+		layer->to_format = f->to_format;
+	}
+	e->layer = layer;
+	e->data = f->data;
+	e->meta = f->meta;
+	strscpy(e->name, x->c[i].name, sizeof(e->name));
+	f->data = NULL;
+	f->meta = NULL;
+	x->t->nr++;
+	return 0;
+}
+
+static struct dm_chain *dm_chain_current(struct mapped_device *md)
+{
+	struct dm_chain *chain;
+
+	list_for_each_entry(chain, &dm_chains, list)
+		if (chain->md == md && chain->is_current)
+			return chain;
+	return NULL;
+}
+
+/* Take the live chain over, or build a new one. */
+static int dm_chain_take_chain(struct dm_chain_ctor *x)
+{
+	struct dm_chain_table *t = x->t;
+	struct dm_chain_layer *active = t->entry[t->nr - 1].layer;
+	struct dm_chain *chain = dm_chain_current(t->md);
+	unsigned int old;
+	bool prefix;
+
+	if (chain) {
+		mutex_lock(&chain->lock);
+		prefix = dm_chain_is_prefix(chain, t);
+		old = chain->nr;
+		mutex_unlock(&chain->lock);
+		if (prefix) {
+			t->takeover = true;
+			t->chain = chain;
+			chain->refs++;
+			return dm_chain_stage(t, old, &x->why);
+		}
+	}
+
+	t->chain = dm_chain_create(t->md, active->sb.block_size, x->ti->len);
+	if (!t->chain)
+		return dm_chain_refuse(&x->why, -ENOMEM, "out of memory");
+	list_add(&t->chain->list, &dm_chains);
+	return dm_chain_build(t->chain, t, &x->why);
+}
+
+static void dm_chain_table_free(struct dm_chain_table *t)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&dm_chain_registry);
+	if (t->chain) {
+		dm_chain_unstage(t);
+		dm_chain_put(t->chain);
+	}
+	for (i = 0; i < t->nr; i++) {
+		struct dm_chain_entry *e = &t->entry[i];
+
+		dm_chain_layer_put(e->layer);
+		if (e->meta && e->meta != e->data)
+			dm_put_device(t->ti, e->meta);
+		dm_put_device(t->ti, e->data);
+	}
+	kfree(t);
+}
+
+static int dm_chain_unsupported(struct dm_chain_ctor *x)
+{
+	if (x->line.copy_on_read || x->line.copy_on_read_bottom)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "'copy_on_read' is not supported by this version");
+	return 0;
+}
+
+static int dm_chain_construct(struct dm_chain_ctor *x)
+{
+	struct dm_chain_table *t = x->t;
+	unsigned int i;
+	int r;
+
+	lockdep_assert_held(&dm_chain_registry);
+	for (i = x->line.nr_layers; i--;) {
+		dm_chain_open_entry(x, i);
+		r = dm_chain_check_self(x, i);
+		if (r)
+			return r;
+		dm_chain_look(x, i);
+	}
+	r = dm_chain_format_all(x);
+	if (!r)
+		r = dm_chain_resolve(x->c, x->line.nr_layers, x->chain, &x->nr,
+				     &x->why);
+	if (!r)
+		r = dm_chain_check_all(x);
+	for (i = 0; i < x->nr && !r; i++)
+		r = dm_chain_take_layer(x, x->chain[i]);
+	if (!r)
+		r = dm_chain_check_shared(x);
+	if (!r)
+		r = dm_chain_take_chain(x);
+	if (!r)
+		list_add(&t->list, &dm_chain_tables);
+	return r;
+}
+
+int dm_chain_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	unsigned int noio = memalloc_noio_save(), i;
+	struct dm_chain_ctor *x;
+	struct dm_chain_table *t;
+	int r = -ENOMEM;
+
+	x = kvzalloc(sizeof(*x), GFP_KERNEL);
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
+	if (!x || !t) {
+		kfree(t);
+		ti->error = "out of memory";
+		goto out;
+	}
+	x->ti = ti;
+	x->t = t;
+	t->ti = ti;
+	t->md = dm_table_get_md(ti->table);
+	INIT_LIST_HEAD(&t->list);
+	INIT_LIST_HEAD(&t->staged);
+
+	r = dm_chain_parse_line(argc, argv, &x->line, &x->why);
+	if (!r)
+		r = dm_chain_unsupported(x);
+	t->read_word = x->line.read_only;
+	t->read_only = t->read_word ||
+		       !(dm_table_get_mode(ti->table) & BLK_OPEN_WRITE);
+	t->no_passdown = x->line.no_discard_passdown;
+	t->jobs_paused = x->line.jobs_paused;
+	t->block_size = x->line.block_size;
+
+	mutex_lock(&dm_chain_registry);
+	if (!r)
+		r = dm_chain_construct(x);
+	for (i = 0; i < x->line.nr_layers; i++)
+		dm_chain_close(x, &x->found[i]);
+	if (r)
+		dm_chain_table_free(t);
+	mutex_unlock(&dm_chain_registry);
+
+	if (r) {
+		DMERR("%s: %s", dm_device_name(dm_table_get_md(ti->table)),
+		      x->why.text);
+		ti->error = "table refused for the reason above";
+		goto out;
+	}
+	ti->private = t;
+	ti->per_io_data_size = sizeof(struct dm_chain_bio);
+	ti->num_flush_bios = 1;
+	ti->num_discard_bios = 1;
+	ti->num_write_zeroes_bios = 1;
+	ti->flush_supported = true;
+	ti->discards_supported = true;
+	ti->limit_swap_bios = true;
+out:
+	kvfree(x);
+	memalloc_noio_restore(noio);
+	return r;
+}
+
+void dm_chain_dtr(struct dm_target *ti)
+{
+	struct dm_chain_table *t = ti->private;
+
+	mutex_lock(&dm_chain_registry);
+	list_del(&t->list);
+	dm_chain_table_free(t);
+	mutex_unlock(&dm_chain_registry);
+}

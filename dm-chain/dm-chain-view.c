@@ -1,0 +1,612 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dm-chain: the chain of a mapped device: which layers, in which order, and
+ * the owner map over them.
+ *
+ * Built once from the maps of all layers, it is then handed from table to
+ * table: layers put on top or dropped change a few slots and nothing else, so
+ * the pause of a live snapshot grows neither with size nor with depth.
+ *
+ * Reads of layers below the active one are counted in an epoch from the look-up
+ * to their completion. Who shortens the chain starts a new epoch and waits for
+ * the old one. A reader takes the epoch pointer before it looks the owner up
+ * and the reference before it leaves the RCU section, so either it finds the
+ * new owner or the drain waits for it.
+ */
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "dm-chain.h"
+
+/* ---- epochs ---- */
+
+static void dm_chain_epoch_release(struct percpu_ref *ref)
+{
+	struct dm_chain_epoch *epoch = container_of(ref, struct dm_chain_epoch,
+						    ref);
+
+	complete(&epoch->drained);
+}
+
+struct dm_chain_epoch *dm_chain_epoch_get(struct dm_chain *chain)
+{
+	struct dm_chain_epoch *epoch;
+
+	rcu_read_lock();
+	epoch = rcu_dereference(chain->epoch);
+	/* Pairs with rcu_assign_pointer() in dm_chain_drain(). */
+	smp_rmb();
+	percpu_ref_get(&epoch->ref);
+	rcu_read_unlock();
+	return epoch;
+}
+
+void dm_chain_epoch_put(struct dm_chain_epoch *epoch)
+{
+	percpu_ref_put(&epoch->ref);
+}
+
+static void dm_chain_drain(struct dm_chain *chain)
+{
+	struct dm_chain_epoch *old, *new;
+
+	mutex_lock(&chain->drain_lock);
+	old = rcu_dereference_protected(chain->epoch,
+					lockdep_is_held(&chain->drain_lock));
+	new = &chain->epochs[old == &chain->epochs[0]];
+	/*
+	 * The owner map was changed before this. Pairs with smp_rmb() in
+	 * dm_chain_map_read() and dm_chain_epoch_get().
+	 */
+	rcu_assign_pointer(chain->epoch, new);
+	/*
+	 * The count cannot reach zero before a grace period has passed, so a
+	 * reader that still sees the old epoch has its reference by then.
+	 */
+	percpu_ref_kill(&old->ref);
+	wait_for_completion(&old->drained);
+	reinit_completion(&old->drained);
+	percpu_ref_reinit(&old->ref);
+	mutex_unlock(&chain->drain_lock);
+}
+
+/* ---- life ---- */
+
+static void *dm_chain_unit_alloc(gfp_t gfp, void *data)
+{
+	return dm_chain_buf_alloc((size_t)data, gfp);
+}
+
+static void dm_chain_unit_free(void *unit, void *data)
+{
+	dm_chain_buf_free(unit);
+}
+
+static void dm_chain_destroy(struct dm_chain *chain)
+{
+	unsigned int i;
+
+	if (chain->io_wq)
+		destroy_workqueue(chain->io_wq);
+	if (chain->commit_wq) {
+		cancel_delayed_work_sync(&chain->timed_work);
+		destroy_workqueue(chain->commit_wq);
+	}
+	if (chain->job_wq)
+		destroy_workqueue(chain->job_wq);
+	for (i = 0; i < ARRAY_SIZE(chain->epochs); i++)
+		percpu_ref_exit(&chain->epochs[i].ref);
+	mempool_exit(&chain->units);
+	bioset_exit(&chain->bios);
+	if (chain->ranges)
+		dm_chain_range_locks_destroy(chain->ranges);
+	dm_chain_owner_destroy(chain->map);
+	mutex_destroy(&chain->drain_lock);
+	mutex_destroy(&chain->lock);
+	kfree(chain);
+}
+
+struct dm_chain *dm_chain_create(struct mapped_device *md, u32 block_size,
+				 sector_t size)
+{
+	const char *name = dm_device_name(md);
+	struct dm_chain *chain;
+	unsigned int i;
+
+	chain = kzalloc(sizeof(*chain), GFP_KERNEL);
+	if (!chain)
+		return NULL;
+
+	chain->refs = 1;
+	chain->md = md;
+	chain->block_shift = ilog2(block_size) - SECTOR_SHIFT;
+	chain->size = size;
+	INIT_LIST_HEAD(&chain->list);
+	mutex_init(&chain->lock);
+	mutex_init(&chain->drain_lock);
+	spin_lock_init(&chain->defer_lock);
+	bio_list_init(&chain->waiting);
+	INIT_LIST_HEAD(&chain->passdown);
+	INIT_WORK(&chain->commit_work, dm_chain_commit_work);
+	INIT_DELAYED_WORK(&chain->timed_work, dm_chain_timed_work);
+	INIT_WORK(&chain->passdown_work, dm_chain_passdown_work);
+
+	chain->map = dm_chain_owner_create(dm_chain_nr_blocks(chain, size));
+	chain->ranges = dm_chain_range_locks_create();
+	if (!chain->map || !chain->ranges)
+		goto bad;
+	if (bioset_init(&chain->bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS))
+		goto bad;
+	if (mempool_init(&chain->units, 2, dm_chain_unit_alloc,
+			 dm_chain_unit_free, (void *)(size_t)block_size))
+		goto bad;
+	for (i = 0; i < ARRAY_SIZE(chain->epochs); i++) {
+		init_completion(&chain->epochs[i].drained);
+		if (percpu_ref_init(&chain->epochs[i].ref,
+				    dm_chain_epoch_release,
+				    PERCPU_REF_ALLOW_REINIT, GFP_KERNEL))
+			goto bad;
+	}
+	RCU_INIT_POINTER(chain->epoch, &chain->epochs[0]);
+
+	chain->io_wq = alloc_workqueue("dm-chain-io/%s",
+				       WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);
+	chain->commit_wq = alloc_workqueue("dm-chain-commit/%s",
+					   WQ_MEM_RECLAIM | WQ_UNBOUND, 0,
+					   name);
+	chain->job_wq = alloc_workqueue("dm-chain-job/%s",
+					WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);
+	if (!chain->io_wq || !chain->commit_wq || !chain->job_wq)
+		goto bad;
+	return chain;
+bad:
+	dm_chain_destroy(chain);
+	return NULL;
+}
+
+void dm_chain_put(struct dm_chain *chain)
+{
+	lockdep_assert_held(&dm_chain_registry);
+	if (--chain->refs)
+		return;
+	list_del(&chain->list);
+	dm_chain_destroy(chain);
+}
+
+void dm_chain_forget(struct dm_chain *chain, struct dm_chain_layer *layer)
+{
+	unsigned int id;
+
+	for (id = 0; id < DM_CHAIN_ID_NOBODY; id++) {
+		if (chain->slot[id].layer != layer)
+			continue;
+		chain->slot[id].layer = NULL;
+		chain->is_current = false;
+	}
+}
+
+/* ---- building ---- */
+
+static u8 dm_chain_free_id(struct dm_chain *chain)
+{
+	u8 id;
+
+	/* At most 64 layers and 64 that are being replaced: never full. */
+	for (id = 0; id < DM_CHAIN_ID_NOBODY - 1; id++)
+		if (!chain->slot[id].layer)
+			break;
+	return id;
+}
+
+static void dm_chain_slot_fill(struct dm_chain_slot *slot,
+			       struct dm_chain_entry *entry)
+{
+	slot->layer = entry->layer;
+	slot->bdev = entry->layer->data_bdev;
+	slot->start = entry->layer->data_start;
+	strscpy(slot->name, entry->name, sizeof(slot->name));
+}
+
+static void dm_chain_set_limits(struct dm_chain *chain)
+{
+	u64 size[DM_CHAIN_MAX_LAYERS], limit[DM_CHAIN_MAX_LAYERS];
+	unsigned int i;
+
+	for (i = 0; i < chain->nr; i++)
+		size[i] = chain->slot[chain->order[i]].layer->size >>
+			  SECTOR_SHIFT;
+	dm_chain_limits(size, chain->nr, limit);
+	for (i = 0; i < chain->nr; i++)
+		WRITE_ONCE(chain->slot[chain->order[i]].limit, limit[i]);
+}
+
+static void dm_chain_push(struct dm_chain *chain, struct dm_chain_entry *entry)
+{
+	u8 id = dm_chain_free_id(chain);
+
+	dm_chain_slot_fill(&chain->slot[id], entry);
+	chain->order[chain->nr++] = id;
+	chain->active = id;
+	chain->size = entry->layer->size >> SECTOR_SHIFT;
+}
+
+struct dm_chain_apply {
+	struct dm_chain *chain;
+	u8 id;
+};
+
+/* Put one map page of a layer over what lower layers own. */
+static int dm_chain_apply_page(void *data, u32 page, const u8 *payload)
+{
+	struct dm_chain_apply *apply = data;
+	struct dm_chain *chain = apply->chain;
+	u64 end = min(dm_chain_nr_blocks(chain, chain->slot[apply->id].limit),
+		      dm_chain_owner_blocks(chain->map));
+	u64 block = (u64)page * DM_CHAIN_BLOCKS_PER_PAGE;
+	u32 n, run, nr;
+
+	if (block >= end)
+		return 0;
+	nr = min_t(u64, end - block, DM_CHAIN_BLOCKS_PER_PAGE);
+	for (n = 0; n < nr; n += run) {
+		enum dm_chain_state state = dm_chain_state_get(payload, n);
+		u8 entry = apply->id;
+		int r;
+
+		run = dm_chain_state_run(payload, n, nr - n);
+		if (state == DM_CHAIN_UNALLOCATED)
+			continue;
+		if (state == DM_CHAIN_ZERO)
+			entry |= DM_CHAIN_OWNER_ZERO;
+		r = dm_chain_owner_fill(chain->map, block + n, run, entry,
+					GFP_NOIO);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int dm_chain_build(struct dm_chain *chain, struct dm_chain_table *t,
+		   struct dm_chain_why *why)
+{
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < t->nr; i++)
+		dm_chain_push(chain, &t->entry[i]);
+	dm_chain_set_limits(chain);
+
+	for (i = 0; i < t->nr && !r; i++) {
+		struct dm_chain_layer *layer = t->entry[i].layer;
+		struct dm_chain_apply apply = { chain, chain->order[i] };
+
+		t->entry[i].changes = READ_ONCE(layer->changes);
+		if (dm_chain_layer_raw(layer)) {
+			u64 end = dm_chain_nr_blocks(chain,
+						     chain->slot[apply.id].limit);
+
+			end = min(end, dm_chain_owner_blocks(chain->map));
+			if (end)
+				r = dm_chain_owner_fill(chain->map, 0, end,
+							apply.id, GFP_KERNEL);
+		} else if (!layer->to_format) {
+			r = dm_chain_meta_load(layer, dm_chain_apply_page,
+					       &apply, why);
+		}
+	}
+	if (r == -ENOMEM)
+		dm_chain_refuse(why, r, "out of memory");
+	return r;
+}
+
+struct dm_chain_stage_arg {
+	struct dm_chain_table *t;
+	unsigned int entry;
+};
+
+static int dm_chain_stage_page(void *data, u32 page, const u8 *payload)
+{
+	struct dm_chain_stage_arg *arg = data;
+	struct dm_chain_staged *staged = kmalloc(sizeof(*staged), GFP_KERNEL);
+
+	if (!staged)
+		return -ENOMEM;
+	staged->entry = arg->entry;
+	staged->page = page;
+	memcpy(staged->payload, payload, DM_CHAIN_PAYLOAD);
+	list_add_tail(&staged->list, &arg->t->staged);
+	return 0;
+}
+
+int dm_chain_stage(struct dm_chain_table *t, unsigned int first,
+		   struct dm_chain_why *why)
+{
+	sector_t size = t->entry[t->nr - 1].layer->size >> SECTOR_SHIFT;
+	u64 blocks = dm_chain_nr_blocks(t->chain, size);
+	struct dm_chain_stage_arg arg = { t };
+	int r = 0;
+
+	if (blocks > dm_chain_owner_blocks(t->chain->map)) {
+		t->bigger = dm_chain_owner_create(blocks);
+		if (!t->bigger)
+			r = -ENOMEM;
+	}
+	for (arg.entry = first; arg.entry < t->nr && !r; arg.entry++) {
+		struct dm_chain_layer *layer = t->entry[arg.entry].layer;
+
+		t->entry[arg.entry].changes = READ_ONCE(layer->changes);
+		if (!layer->to_format)
+			r = dm_chain_meta_load(layer, dm_chain_stage_page, &arg,
+					       why);
+	}
+	if (r == -ENOMEM)
+		dm_chain_refuse(why, r, "out of memory");
+	return r;
+}
+
+/* ---- binding to a table ---- */
+
+static bool dm_chain_same_layer(const struct dm_chain_layer *a,
+				const struct dm_chain_layer *b)
+{
+	if (a == b)
+		return true;
+	if (dm_chain_layer_raw(a) || dm_chain_layer_raw(b))
+		return dm_chain_layer_raw(a) && dm_chain_layer_raw(b) &&
+		       a->size == b->size;
+	return !memcmp(a->sb.uuid, b->sb.uuid, DM_CHAIN_UUID_LEN) &&
+	       a->sb.generation == b->sb.generation;
+}
+
+bool dm_chain_is_prefix(struct dm_chain *chain, struct dm_chain_table *t)
+{
+	unsigned int i;
+
+	if (t->nr < chain->nr)
+		return false;
+	for (i = 0; i < chain->nr; i++)
+		if (!dm_chain_same_layer(chain->slot[chain->order[i]].layer,
+					 t->entry[i].layer))
+			return false;
+	/* The one that is written must be the very same object. */
+	return dm_chain_active(chain) == t->entry[chain->nr - 1].layer;
+}
+
+static int dm_chain_apply_staged(struct dm_chain *chain,
+				 struct dm_chain_table *t,
+				 const u8 *id_of_entry)
+{
+	struct dm_chain_staged *staged;
+	int r;
+
+	list_for_each_entry(staged, &t->staged, list) {
+		struct dm_chain_apply apply = {
+			chain, id_of_entry[staged->entry]
+		};
+
+		r = dm_chain_apply_page(&apply, staged->page, staged->payload);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+void dm_chain_unstage(struct dm_chain_table *t)
+{
+	struct dm_chain_staged *staged, *next;
+
+	list_for_each_entry_safe(staged, next, &t->staged, list) {
+		list_del(&staged->list);
+		kfree(staged);
+	}
+	dm_chain_owner_destroy(t->bigger);
+	t->bigger = NULL;
+}
+
+int dm_chain_bind(struct dm_chain *chain, struct dm_chain_table *t)
+{
+	u8 id_of_entry[DM_CHAIN_MAX_LAYERS] = {};
+	unsigned int i, pos = 0, old = chain->nr;
+	int r;
+
+	lockdep_assert_held(&chain->lock);
+
+	if (old && !chain->is_current) {
+		DMERR("%s: layers of the live chain have gone since the table was loaded: load it again",
+		      dm_device_name(chain->md));
+		return -ESTALE;
+	}
+	for (i = 0; i < t->nr && pos < old; i++) {
+		struct dm_chain_slot *slot = &chain->slot[chain->order[pos]];
+
+		if (!dm_chain_same_layer(slot->layer, t->entry[i].layer)) {
+			t->entry[i].dropped = true;
+			continue;
+		}
+		t->entry[i].dropped = false;
+		pos++;
+	}
+	if (pos < old) {
+		DMERR("%s: the live chain has changed since the table was loaded: load it again",
+		      dm_device_name(chain->md));
+		return -ESTALE;
+	}
+	for (i = 0, pos = 0; i < t->nr && pos < old; i++)
+		if (!t->entry[i].dropped)
+			dm_chain_slot_fill(&chain->slot[chain->order[pos++]],
+					   &t->entry[i]);
+
+	for (; i < t->nr; i++) {
+		if (READ_ONCE(t->entry[i].layer->changes) !=
+		    t->entry[i].changes) {
+			DMERR("%s: layer %s was written since the table was loaded: load it again",
+			      dm_device_name(chain->md), t->entry[i].name);
+			return -ESTALE;
+		}
+		dm_chain_push(chain, &t->entry[i]);
+		id_of_entry[i] = chain->active;
+	}
+	if (t->bigger) {
+		dm_chain_owner_adopt(t->bigger, chain->map);
+		swap(t->bigger, chain->map);
+	}
+	dm_chain_set_limits(chain);
+	r = dm_chain_apply_staged(chain, t, id_of_entry);
+	if (!r)
+		dm_chain_unstage(t);
+	return r;
+}
+
+/* ---- writing ---- */
+
+static void dm_chain_rewrite_torn(struct dm_chain_layer *layer)
+{
+	unsigned long p;
+
+	for_each_set_bit(p, layer->torn, layer->nr_pages)
+		if (!test_and_set_bit(p, layer->dirty))
+			atomic_inc(&layer->uncommitted);
+}
+
+int dm_chain_claim(struct dm_chain *chain, struct dm_chain_table *t)
+{
+	struct dm_chain_layer *active = dm_chain_active(chain);
+	unsigned long p;
+	unsigned int i;
+	void *page;
+	int r;
+
+	lockdep_assert_held(&chain->lock);
+	chain->writable = active->writable && !t->read_only;
+	chain->raised = false;
+	chain->no_passdown = t->no_passdown;
+	chain->nr_debtors = 0;
+
+	if (chain->writable) {
+		r = dm_chain_layer_prepare(active);
+		if (r)
+			return r;
+	}
+	mutex_lock(&active->meta_lock);
+	if (active->owner && active->owner != chain) {
+		mutex_unlock(&active->meta_lock);
+		return -EBUSY;
+	}
+	active->owner = chain;
+	active->owner_id = chain->active;
+	/* The owner map is the truth again. */
+	xa_for_each(&active->pages, p, page) {
+		xa_erase(&active->pages, p);
+		kfree(page);
+	}
+	active->debt = false;
+	active->meta_flushed = false;
+	if (chain->writable)
+		dm_chain_rewrite_torn(active);
+	mutex_unlock(&active->meta_lock);
+
+	for (i = 0; i + 1 < chain->nr && !t->read_only; i++) {
+		struct dm_chain_layer *layer = chain->slot[chain->order[i]].layer;
+
+		if (layer->debt)
+			chain->debtor[chain->nr_debtors++] = layer;
+	}
+	chain->live = t;
+	chain->is_current = true;
+	return 0;
+}
+
+/*
+ * The commit at the end failed. The states of dirty pages stay with the layer,
+ * since the owner map may soon say who covers them.
+ */
+static void dm_chain_leave_debt(struct dm_chain_layer *layer)
+{
+	unsigned long p;
+
+	lockdep_assert_held(&layer->meta_lock);
+	layer->debt = true;
+	for_each_set_bit(p, layer->dirty, layer->nr_pages) {
+		void *payload;
+
+		if (xa_load(&layer->pages, p))
+			continue;
+		payload = kmalloc(DM_CHAIN_PAGE_SIZE, GFP_NOIO | __GFP_NOFAIL);
+		dm_chain_core_states(layer, p, payload);
+		xa_store(&layer->pages, p, payload, GFP_NOIO | __GFP_NOFAIL);
+	}
+}
+
+/* Commit what was written, whatever the kind of suspend, and say so on disk. */
+static void dm_chain_settle(struct dm_chain_layer *layer)
+{
+	int r = dm_chain_commit(layer);
+
+	mutex_lock(&layer->meta_lock);
+	if (r && layer->owner)
+		dm_chain_leave_debt(layer);
+	if (!r && bitmap_empty(layer->torn, layer->nr_pages))
+		dm_chain_flag(layer, DM_CHAIN_F_CLEAN, 0);
+	mutex_unlock(&layer->meta_lock);
+}
+
+void dm_chain_release(struct dm_chain *chain)
+{
+	struct dm_chain_layer *active = dm_chain_active(chain);
+	struct dm_chain_table *t = chain->live;
+	unsigned int i;
+
+	lockdep_assert_held(&chain->lock);
+	if (!t)
+		return;
+
+	for (i = 0; i < t->nr && !t->read_only; i++) {
+		struct dm_chain_layer *layer = t->entry[i].layer;
+
+		if (layer == active ? chain->writable :
+		    layer->debt || layer->job)
+			dm_chain_settle(layer);
+	}
+	mutex_lock(&active->meta_lock);
+	active->owner = NULL;
+	mutex_unlock(&active->meta_lock);
+	chain->live = NULL;
+}
+
+/* ---- order ---- */
+
+int dm_chain_find_name(struct dm_chain *chain, const char *name)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&chain->lock);
+	for (i = 0; i < chain->nr; i++)
+		if (!strcmp(chain->slot[chain->order[i]].name, name))
+			return i;
+	return -1;
+}
+
+void dm_chain_drop(struct dm_chain *chain, unsigned int first,
+		   unsigned int count)
+{
+	u8 dropped[DM_CHAIN_MAX_LAYERS];
+	unsigned int i, j;
+
+	lockdep_assert_held(&chain->lock);
+	memcpy(dropped, chain->order + first, count);
+	memmove(chain->order + first, chain->order + first + count,
+		chain->nr - first - count);
+	chain->nr -= count;
+	dm_chain_set_limits(chain);
+
+	dm_chain_drain(chain);
+
+	for (i = 0; i < count; i++) {
+		struct dm_chain_layer *layer = chain->slot[dropped[i]].layer;
+
+		for (j = 0; chain->live && j < chain->live->nr; j++)
+			if (chain->live->entry[j].layer == layer)
+				chain->live->entry[j].dropped = true;
+		chain->slot[dropped[i]].layer = NULL;
+	}
+}
