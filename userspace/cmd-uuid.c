@@ -25,11 +25,36 @@
 
 #include "chainsetup.h"
 
-/* Was this command interrupted on @layer? */
-static bool interrupted(const struct layer *layer)
+/* Do the superblock slots differ in their UUIDs? */
+static bool supers_differ(const struct layer *layer)
 {
-	return layer->sb.flags & DM_CHAIN_F_NEEDS_CHECK &&
-	       !(layer->sb.flags & DM_CHAIN_F_CLEAN);
+	struct dm_chain_disk_super slots[2];
+	void *page[2] = { &slots[0], &slots[1] };
+
+	return !super_read_slots(&layer->meta, page, NULL) &&
+	       dm_chain_slot_classify(page[0], DM_CHAIN_SB_MAGIC) ==
+	       DM_CHAIN_SLOT_GOOD &&
+	       dm_chain_slot_classify(page[1], DM_CHAIN_SB_MAGIC) ==
+	       DM_CHAIN_SLOT_GOOD &&
+	       memcmp(slots[0].uuid, slots[1].uuid, DM_CHAIN_UUID_LEN);
+}
+
+/*
+ * Refuse a layer that is damaged or needs a check for another reason than that
+ * this command was interrupted.
+ */
+static int check_layer(struct layer *layer, struct dm_chain_why *why)
+{
+	int ret = layer_load_map(layer, why);
+
+	if (!(layer->sb.flags & DM_CHAIN_F_NEEDS_CHECK))
+		return ret;
+	if (!(layer->sb.flags & DM_CHAIN_F_CLEAN) &&
+	    (ret || supers_differ(layer)))
+		return 0;
+	return dm_chain_refuse(why, -EUCLEAN,
+			       "%s needs a check first: chainsetup check %s",
+			       layer->meta.path, layer->meta.path);
 }
 
 /* The newer intact slot of a page, whatever its UUID. */
@@ -215,12 +240,7 @@ int cmd_uuid(int argc, char **argv)
 			 LAYER_META_ONLY | LAYER_WRITE | LAYER_EXCL, &why);
 	if (ret)
 		return complain_why(&why);
-	if (!interrupted(&layer))
-		ret = layer_load_map(&layer, &why);
-	if (!ret && layer.sb.flags & DM_CHAIN_F_NEEDS_CHECK &&
-	    !layer_load_map(&layer, NULL))
-		ret = dm_chain_refuse(&why, -EUCLEAN, "%s needs a check first: chainsetup check %s",
-				      layer.meta.path, layer.meta.path);
+	ret = check_layer(&layer, &why);
 	if (!ret)
 		ret = set_data(&layer, data, &why);
 	if (!ret) {
