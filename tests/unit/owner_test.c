@@ -406,6 +406,8 @@ static void without_memory(struct kunit *test)
 	dm_chain_owner_unpin(node);
 	fill(test, 0, 3 * REGION, 6);
 	check_all(test);
+	/* So does what is there already. */
+	fill(test, 5, REGION - 5, 6);
 	/* What comes before the region that failed is filled. */
 	KUNIT_EXPECT_EQ(test, dm_chain_owner_fill(p->map, 0, 2 * REGION + 1, 7, GFP_NOWAIT),
 			-ENOMEM);

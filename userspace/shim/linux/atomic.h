@@ -7,6 +7,7 @@
 #define SHIM_LINUX_ATOMIC_H
 
 #include <linux/types.h>
+#include <shim-race.h>
 
 #define ATOMIC_INIT(i)	{ (i) }
 
@@ -32,8 +33,10 @@
 
 static inline bool atomic_inc_unless_negative(atomic_t *v)
 {
-	int old = atomic_read(v);
+	int old;
 
+	shim_race_now();
+	old = atomic_read(v);
 	while (old >= 0 && !__atomic_compare_exchange_n(&v->counter, &old,
 							old + 1, false,
 							__ATOMIC_SEQ_CST,
@@ -59,6 +62,7 @@ static inline bool atomic_inc_not_zero(atomic_t *v)
 #define atomic64_sub(i, v)		atomic_sub(i, v)
 #define atomic64_inc(v)			atomic_inc(v)
 #define atomic64_dec(v)			atomic_dec(v)
+#define atomic64_xchg(v, new)		xchg(&(v)->counter, new)
 
 #define atomic_long_read(v)		atomic_read(v)
 #define atomic_long_set(v, i)		atomic_set(v, i)

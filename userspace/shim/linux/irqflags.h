@@ -3,7 +3,13 @@
 #ifndef SHIM_LINUX_IRQFLAGS_H
 #define SHIM_LINUX_IRQFLAGS_H
 
-#define local_irq_save(flags)		((void)((flags) = 0))
+#include <shim-race.h>
+
+#define local_irq_save(flags) \
+	do { \
+		(flags) = 0; \
+		shim_race_now(); \
+	} while (0)
 #define local_irq_restore(flags)	((void)(flags))
 #define local_irq_disable()		do { } while (0)
 #define local_irq_enable()		do { } while (0)
