@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cut the power at many points of a log and read the chain, each time, as one
+ * that comes back to the disks would.
+ *
+ *	powercut replay [-s SEED] [-r RANDOM] [-n POINTS] [-v] LOG
+ *
+ * RANDOM: how many random outcomes each cut is tried with; POINTS: how many
+ * points of a scenario are taken by chance, beside those around each flush and
+ * behind each acknowledged one. A test is one kind of cut in one phase of one
+ * scenario. Exit status: 0, 1 if a test failed, 2 if there was nothing to test.
+ */
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cut.h"
+#include "layers.h"
+#include "model.h"
+#include "powercut.h"
+#include "sector.h"
+
+/* Failures that are printed, of each test. */
+#define SHOWN	3
+
+/* Where metadata ends on a device that has data behind it. */
+#define INLINE_END	(1024 * 1024)
+
+enum cut_kind {
+	CUT_ACKNOWLEDGED,
+	CUT_FLUSH,
+	CUT_RANDOM,
+	NR_CUTS
+};
+
+static const char *const cut_names[NR_CUTS] = {
+	[CUT_ACKNOWLEDGED]	= "behind what was acknowledged",
+	[CUT_FLUSH]		= "around flushes and FUA writes",
+	[CUT_RANDOM]		= "anywhere",
+};
+
+struct tally {
+	unsigned long cuts;
+	unsigned long failed;
+};
+
+struct replay {
+	struct log log;
+	struct disks disks;
+	struct model model;
+	struct region *region;
+	struct tally (*tally)[NR_CUTS];	/* by phase */
+	u64 seed;
+	unsigned int random;
+	unsigned int points;
+	bool verbose;
+
+	/* the cut at hand */
+	long pos;
+	enum cut_kind kind;
+	enum cut_keep keep;
+	u64 cut_seed;
+	unsigned int phase;
+	bool failed;
+};
+
+__attribute__((format(printf, 2, 3)))
+static void complain(struct replay *rp, const char *fmt, ...)
+{
+	struct tally *tally = &rp->tally[rp->phase][rp->kind];
+	va_list args;
+
+	if (!rp->failed && tally->failed < SHOWN) {
+		printf("# %s, %s: cut before record %ld, %s, seed %llu: ",
+		       rp->model.name, rp->model.phase[rp->phase].name,
+		       rp->pos, cut_keep_name(rp->keep),
+		       (unsigned long long)rp->cut_seed);
+		va_start(args, fmt);
+		vprintf(fmt, args);
+		va_end(args);
+		putchar('\n');
+	}
+	if (!rp->failed)
+		tally->failed++;
+	rp->failed = true;
+}
+
+static void describe(const struct powercut_sector *s, char *text, size_t room)
+{
+	static const char *const kinds[] = {
+		[POWERCUT_TAG] = "write", [POWERCUT_FILL] = "garbage of device",
+		[POWERCUT_TRIM] = "garbage left by a discard on device",
+	};
+
+	if (powercut_sector_zero(s))
+		snprintf(text, room, "zeros");
+	else if (!powercut_sector_whole(s) || s->kind > POWERCUT_TRIM)
+		snprintf(text, room, "a mangled sector");
+	else if (s->kind == POWERCUT_TAG)
+		snprintf(text, room, "write %llu of sector %llu", s->seq,
+			 s->number);
+	else
+		snprintf(text, room, "%s %llu, sector %llu", kinds[s->kind],
+			 s->owner, s->number);
+}
+
+static enum model_value classify(const struct replay *rp, u64 sector,
+				 const struct powercut_sector *s)
+{
+	const struct model *model = &rp->model;
+
+	if (powercut_sector_zero(s))
+		return MODEL_ZERO;
+	if (!powercut_sector_whole(s) || s->number != sector)
+		return MODEL_OTHER;
+	if (s->kind == POWERCUT_TAG && s->owner == model->owner)
+		return MODEL_TAG;
+	if (s->kind == POWERCUT_FILL && model->layer[0].meta < 0 &&
+	    s->owner == (unsigned int)model->layer[0].data)
+		return MODEL_BASE;
+	return MODEL_OTHER;
+}
+
+static enum model_value initial(const struct replay *rp, u64 sector)
+{
+	const struct model_layer *base = &rp->model.layer[0];
+
+	if (base->meta < 0 && sector * POWERCUT_SECTOR <
+	    rp->log.device[base->data].size)
+		return MODEL_BASE;
+	return MODEL_ZERO;
+}
+
+/* Every sector that the load writes; @frozen is NULL for the active layer. */
+static void check_view(struct replay *rp, const struct chain *chain,
+		       const struct model_layer *frozen)
+{
+	const struct model *model = &rp->model;
+	struct powercut_sector s;
+	u64 n;
+
+	for (n = 0; n < model->sectors && !rp->failed; n++) {
+		u64 sector = model_sector(model, n);
+		const struct layer *from = chain_read(chain, sector, &s);
+		enum model_value first = initial(rp, sector);
+		enum model_value value = classify(rp, sector, &s);
+		char found[128], legal[512] = "";
+
+		if (frozen ? model_legal_frozen(model, frozen, n, value, s.seq,
+						first) :
+			     model_legal(model, n, rp->pos, value, s.seq,
+					 first))
+			continue;
+		describe(&s, found, sizeof(found));
+		if (!frozen)
+			model_explain(model, n, rp->pos, legal, sizeof(legal));
+		complain(rp, "view from %s: sector %llu holds %s, out of %s; possible:%s",
+			 chain->layer[chain->nr - 1]->name,
+			 (unsigned long long)sector, found,
+			 from ? from->name : "no layer",
+			 frozen ? " what it held when it got an overlay" :
+			 legal);
+	}
+}
+
+/* No layer holds data where nobody ever wrote. */
+static void check_cold(struct replay *rp, const struct layer *layer)
+{
+	u64 block = layer->sb.block_size / POWERCUT_SECTOR;
+	u32 page, n, run;
+
+	for (page = 0; page < layer->geo.map_pages && !rp->failed; page++) {
+		const u8 *payload = layer->payload[page];
+
+		for (n = 0; payload && n < DM_CHAIN_BLOCKS_PER_PAGE; n += run) {
+			u64 at = (u64)page * DM_CHAIN_BLOCKS_PER_PAGE + n;
+
+			run = dm_chain_state_run(payload, n,
+						 DM_CHAIN_BLOCKS_PER_PAGE - n);
+			if (dm_chain_state_get(payload, n) != DM_CHAIN_DATA)
+				continue;
+			if (!model_hot(&rp->model, at * block, block) ||
+			    !model_hot(&rp->model, (at + run - 1) * block,
+				       block))
+				complain(rp, "%s holds data at block %llu, where nobody wrote",
+					 layer->name, (unsigned long long)at);
+		}
+	}
+}
+
+static void names_of(const struct chain *chain, char *text, size_t room)
+{
+	size_t len = 0;
+	unsigned int i;
+
+	text[0] = '\0';
+	for (i = 0; i < chain->nr && len < room; i++)
+		len += snprintf(text + len, room - len, " %s",
+				chain->layer[i]->name);
+}
+
+static void check_chain(struct replay *rp, struct layer *layer, unsigned int n)
+{
+	const struct model *model = &rp->model;
+	struct dm_chain_why why = { "" };
+	struct chain chain, below;
+	unsigned int i, bits = 0;
+	char names[256];
+
+	if (chain_resolve(&chain, layer, n, &why)) {
+		complain(rp, "no chain: %s", why.text);
+		return;
+	}
+	for (i = 0; i < chain.nr; i++)
+		bits |= 1U << (chain.layer[i] - layer);
+	if (!model_chain_legal(model, rp->pos, bits)) {
+		names_of(&chain, names, sizeof(names));
+		complain(rp, "the chain is%s", names);
+		return;
+	}
+	for (i = 0; i < chain.nr; i++)
+		if (chain.layer[i]->meta)
+			check_cold(rp, chain.layer[i]);
+	check_view(rp, &chain, NULL);
+
+	for (i = 0; i + 1 < chain.nr && !rp->failed; i++) {
+		unsigned int index = chain.layer[i] - layer;
+
+		if (!layer[index].meta || model->layer[index].frozen >= rp->pos)
+			continue;
+		if (chain_resolve(&below, layer, index + 1, &why))
+			complain(rp, "no chain below: %s", why.text);
+		else
+			check_view(rp, &below, &model->layer[index]);
+	}
+}
+
+/* Read everything back from the disks as the cut left them. */
+static void check(struct replay *rp)
+{
+	const struct model *model = &rp->model;
+	struct layer layer[MODEL_LAYERS] = {};
+	unsigned int i, n = 0, loaded = 0;
+
+	for (i = 0; i < model->layers; i++) {
+		const struct model_layer *is = &model->layer[i];
+		struct dm_chain_why why = { "" };
+		int r;
+
+		if (is->declared >= rp->pos)
+			break;
+		strcpy(layer[i].name, is->name);
+		layer[i].data = &rp->disks.image[is->data];
+		if (is->meta >= 0)
+			layer[i].meta = &rp->disks.image[is->meta];
+		layer[i].gone = is->gone < rp->pos;
+		r = layer_load(&layer[i], &why);
+		loaded = i + 1;
+		if (r && !layer[i].gone &&
+		    model_layer_sure(model, rp->pos, i))
+			complain(rp, "layer %s: %s", is->name, why.text);
+		if (r)
+			layer[i].present = false;
+		if (layer[i].present)
+			n = i + 1;
+	}
+	if (!n)
+		complain(rp, "no layer is left");
+	if (!rp->failed)
+		check_chain(rp, layer, n);
+	for (i = 0; i < loaded; i++)
+		layer_unload(&layer[i]);
+}
+
+static void cut(struct replay *rp, enum cut_kind kind, enum cut_keep keep)
+{
+	struct tally *tally = &rp->tally[rp->phase][kind];
+
+	rp->kind = kind;
+	rp->keep = keep;
+	rp->cut_seed = rp->seed * 1000003 + rp->pos * 64 + tally->cuts % 64;
+	rp->failed = false;
+	cut_make(&rp->disks, rp->region, keep, rp->cut_seed);
+	check(rp);
+	cut_undo(&rp->disks);
+	tally->cuts++;
+	if (rp->verbose)
+		printf("# %ld %s %s\n", rp->pos, cut_names[kind],
+		       cut_keep_name(keep));
+}
+
+static void cuts(struct replay *rp, enum cut_kind kind)
+{
+	unsigned int i;
+	int keep;
+
+	for (keep = KEEP_NONE; keep < KEEP_RANDOM; keep++)
+		if (kind != CUT_RANDOM || keep == KEEP_NEWEST ||
+		    keep == KEEP_TORN)
+			cut(rp, kind, keep);
+	for (i = 0; i < rp->random; i++)
+		cut(rp, kind, KEEP_RANDOM);
+}
+
+static void set_regions(struct replay *rp)
+{
+	const struct model *model = &rp->model;
+	unsigned int i;
+
+	memset(rp->region, 0, rp->log.devices * sizeof(*rp->region));
+	for (i = 0; i < model->layers; i++) {
+		const struct model_layer *layer = &model->layer[i];
+
+		rp->region[layer->data].used = true;
+		if (layer->meta < 0)
+			continue;
+		rp->region[layer->meta].used = true;
+		rp->region[layer->meta].meta_end =
+			layer->meta == layer->data ? INLINE_END :
+			rp->log.device[layer->meta].size;
+	}
+}
+
+/* Is the point behind record @pos one around a flush of these disks? */
+static bool at_flush(const struct replay *rp, long pos)
+{
+	const struct log_record *rec = &rp->log.entry[pos].rec;
+	const struct log_record *next = &rp->log.entry[pos + 1].rec;
+
+	if (rp->region[rec->device].used && rec->type == LOG_DONE &&
+	    (rec->op == LOG_FLUSH || rec->flags & LOG_F_FUA))
+		return true;
+	return pos + 1 < (long)rp->log.entries &&
+	       rp->region[next->device].used && next->type == LOG_SUBMIT &&
+	       (next->op == LOG_FLUSH || next->flags & LOG_F_FUA);
+}
+
+static void replay_scenario(struct replay *rp)
+{
+	const struct model *model = &rp->model;
+	unsigned long span = model->last - model->first;
+	unsigned int ack = 0;
+	long pos, start;
+
+	start = model->chains ? model->chain[0].from + 1 : model->last;
+	for (pos = model->first; pos < model->last; pos++) {
+		disks_advance(&rp->disks, pos);
+		/* the cut comes behind record @pos */
+		rp->pos = pos + 1;
+		while (rp->phase + 1 < model->phases &&
+		       model->phase[rp->phase + 1].from < rp->pos)
+			rp->phase++;
+		while (ack < model->acks && model->ack[ack] < pos)
+			ack++;
+		if (pos < start || !model->phases)
+			continue;
+		if (ack < model->acks && model->ack[ack] == pos)
+			cuts(rp, CUT_ACKNOWLEDGED);
+		else if (at_flush(rp, pos))
+			cuts(rp, CUT_FLUSH);
+		if (cut_chance(rp->seed + pos) % span < rp->points)
+			cuts(rp, CUT_RANDOM);
+	}
+}
+
+static void report(const struct replay *rp, unsigned int *passed,
+		   unsigned int *failed)
+{
+	const struct model *model = &rp->model;
+	unsigned int i, kind;
+
+	for (i = 0; i < model->phases; i++) {
+		unsigned long all = 0;
+
+		for (kind = 0; kind < NR_CUTS; kind++) {
+			const struct tally *tally = &rp->tally[i][kind];
+
+			all += tally->cuts;
+			if (!tally->cuts)
+				continue;
+			if (tally->failed)
+				(*failed)++;
+			else
+				(*passed)++;
+			printf("%sok - %s, %s: %lu cuts %s",
+			       tally->failed ? "not " : "", model->name,
+			       model->phase[i].name, tally->cuts,
+			       cut_names[kind]);
+			if (tally->failed)
+				printf(", %lu of them lost something",
+				       tally->failed);
+			putchar('\n');
+		}
+		if (!all) {
+			(*failed)++;
+			printf("not ok - %s, %s: no cuts\n", model->name,
+			       model->phase[i].name);
+		}
+	}
+	if (!model->phases) {
+		(*failed)++;
+		printf("not ok - %s: no cuts\n", model->name);
+	}
+	fflush(stdout);
+}
+
+int replay_main(int argc, char **argv)
+{
+	struct replay rp = { .seed = 1, .random = 2, .points = 200 };
+	unsigned int passed = 0, failed = 0;
+	long pos = 0, from = 0;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "s:r:n:v")) != -1) {
+		switch (opt) {
+		case 's':
+			rp.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'r':
+			rp.random = strtoul(optarg, NULL, 0);
+			break;
+		case 'n':
+			rp.points = strtoul(optarg, NULL, 0);
+			break;
+		case 'v':
+			rp.verbose = true;
+			break;
+		default:
+			return 2;
+		}
+	}
+	if (optind + 1 != argc)
+		errx(2, "usage: powercut replay [-s SEED] [-r RANDOM] [-n POINTS] [-v] LOG");
+	log_open(&rp.log, argv[optind]);
+	disks_init(&rp.disks, &rp.log);
+	rp.region = calloc(rp.log.devices, sizeof(*rp.region));
+	if (!rp.region)
+		err(2, "memory");
+	printf("# %lu records on %u devices, seed %llu\n", rp.log.entries,
+	       rp.log.devices, (unsigned long long)rp.seed);
+
+	while (model_next(&rp.model, &rp.log, &pos)) {
+		for (; from < rp.model.first; from++)
+			disks_advance(&rp.disks, from);
+		rp.tally = calloc(rp.model.phases + 1, sizeof(*rp.tally));
+		if (!rp.tally)
+			err(2, "memory");
+		rp.phase = 0;
+		set_regions(&rp);
+		replay_scenario(&rp);
+		from = rp.model.last;
+		report(&rp, &passed, &failed);
+		free(rp.tally);
+		model_free(&rp.model);
+	}
+	disks_free(&rp.disks);
+	printf("%u passed, %u failed\n", passed, failed);
+	if (!passed && !failed)
+		return 2;
+	return failed ? 1 : 0;
+}
