@@ -22,6 +22,10 @@
 static const struct scenario *const all[] = {
 	instrument_scenarios,
 	matrix_scenarios,
+	guestio_scenarios,
+	short_scenarios,
+	durable_scenarios,
+	race_scenarios,
 };
 
 static void usage(void)

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chaintest: what is durable when, and what failed metadata and data devices
+ * leave behind. What a power cut would find is read from the devices.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ct.h"
+
+#define BS	4096
+
+/* A raw base and E with devices of its own; block 1 of E is committed. */
+static struct chain *raw_and_e(void)
+{
+	struct chain *c = chain_new("chain", BS);
+
+	chain_push(c, layer_raw_new("A", MIB, BS));
+	chain_push(c, layer_new("E", MIB, BS, LAYER_SEPARATE));
+	chain_write(c, 1 * BS, BS);
+	verify_all(c);
+	return c;
+}
+
+static unsigned int state_on_disk(const struct layer *l, u64 block)
+{
+	struct on_disk *d = disk_load(l);
+	unsigned int state = d->state[block];
+
+	disk_free(d);
+	return state;
+}
+
+static void end(struct chain *c)
+{
+	verify_all(c);
+	chain_close(c);
+	verify_closed(c);
+	chain_open(c);
+	verify_all(c);
+}
+
+/* A flush that comes while a commit is on its way must not share that one. */
+static void flush_during_commit(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+	struct aio *flush[2];
+
+	chain_write(c, 2 * BS, BS);
+	slice_hold(e->meta);
+	flush[0] = aio_start(c->fd, IO_FLUSH, 0, 0, 0);
+	ct_sleep_ms(CT_MUST_NOT_MS);
+	ct_check(!aio_done(flush[0]), "a flush ends before its commit");
+	chain_write(c, 3 * BS, BS);
+	flush[1] = aio_start(c->fd, IO_FLUSH, 0, 0, 0);
+	ct_sleep_ms(CT_MUST_NOT_MS);
+	ct_check(!aio_done(flush[1]), "a flush passes by a commit");
+	slice_release(e->meta);
+	ct_check(!aio_wait(flush[1]), "flush: %s", strerror(-flush[1]->err));
+	ct_check(state_on_disk(e, 3) == DM_CHAIN_DATA,
+		 "flushed, but block 3 is not in the map on disk");
+	ct_check(!aio_wait(flush[0]), "flush: %s", strerror(-flush[0]->err));
+	ct_check(state_on_disk(e, 2) == DM_CHAIN_DATA,
+		 "flushed, but block 2 is not in the map on disk");
+	end(c);
+}
+
+/* FUA on a block that is held, but whose map page is not committed. */
+static void fua_overwrite(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+	struct aio *io;
+	u32 tag;
+
+	/* On a page that is dirty. */
+	slice_hold(e->meta);
+	chain_write(c, 2 * BS, BS);
+	tag = pattern_new_tag();
+	io = aio_start(c->fd, IO_WRITE_FUA, 2 * BS, BS, tag);
+	ct_sleep_ms(CT_MUST_NOT_MS);
+	ct_check(!aio_done(io), "a FUA write passes by a dirty map page");
+
+	/* On a page in a commit that is not durable: the one above. */
+	ct_sleep_ms(CT_MUST_NOT_MS);
+	slice_release(e->meta);
+	ct_check(!aio_wait(io), "FUA write: %s", strerror(-io->err));
+	ct_check(state_on_disk(e, 2) == DM_CHAIN_DATA,
+		 "a FUA write ended, but its block is not in the map on disk");
+	model_write(c, 2 * BS, BS, tag);
+
+	/* First writes with FUA, whole and in part. */
+	tag = pattern_new_tag();
+	io = aio_start(c->fd, IO_WRITE_FUA, 4 * BS, BS, tag);
+	ct_check(!aio_wait(io), "FUA write: %s", strerror(-io->err));
+	ct_check(state_on_disk(e, 4) == DM_CHAIN_DATA,
+		 "a first FUA write ended, but its block is not in the map on disk");
+	model_write(c, 4 * BS, BS, tag);
+	tag = pattern_new_tag();
+	io = aio_start(c->fd, IO_WRITE_FUA, 6 * BS + 512, 512, tag);
+	ct_check(!aio_wait(io), "FUA write: %s", strerror(-io->err));
+	ct_check(state_on_disk(e, 6) == DM_CHAIN_DATA,
+		 "a partial FUA write ended, but its block is not in the map on disk");
+	model_write(c, 6 * BS + 512, 512, tag);
+	end(c);
+}
+
+static void timed_commit(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+
+	chain_write(c, 2 * BS, BS);
+	chain_discard(c, 3 * BS, BS);
+	ct_wait(state_on_disk(e, 2) == DM_CHAIN_DATA &&
+		state_on_disk(e, 3) == DM_CHAIN_ZERO,
+		"no commit starts by itself");
+	end(c);
+}
+
+static void check_mode(const struct chain *c, const char *mode)
+{
+	char *status = dmd_status(c->dev);
+	char *p = strchr(status, ' ');
+
+	ct_check(p && !strncmp(p + 1, mode, strlen(mode)) &&
+		 p[1 + strlen(mode)] == ' ', "mode is not %s: \"%s\"", mode,
+		 status);
+	free(status);
+}
+
+static void must_fail(struct chain *c, enum io_op op, u64 offset, u64 len,
+		      const char *what)
+{
+	void *buf = io_buf(len + 1);
+	int r = io_do(c->fd, op, offset, len, buf);
+
+	ct_check(r, "%s does not fail", what);
+	free(buf);
+}
+
+/* Allocations and flushes fail, nothing that was acknowledged goes back. */
+static void commit_fails(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+
+	chain_write(c, 2 * BS, BS);
+	chain_discard(c, 1 * BS, BS);
+	slice_break(e->meta);
+	must_fail(c, IO_FLUSH, 0, 0, "a flush without metadata");
+	check_mode(c, "fail");
+	must_fail(c, IO_WRITE, 9 * BS, BS, "an allocation without metadata");
+	must_fail(c, IO_FLUSH, 0, 0, "the next flush");
+	chain_write(c, 2 * BS, BS);
+	verify_view(c);
+	slice_mend(e->meta);
+	chain_flush(c);
+	check_mode(c, "rw");
+	verify_all(c);
+	chain_write(c, 9 * BS, BS);
+	end(c);
+}
+
+/* The page that the last durable commit wrote, byte for byte. */
+static void durable_page(const struct layer *l, void *copy)
+{
+	struct on_disk *d = disk_load(l);
+	struct dm_chain_disk_page *page[2];
+	unsigned int slot;
+
+	for (slot = 0; slot < 2; slot++) {
+		page[slot] = io_buf(DM_CHAIN_PAGE_SIZE);
+		slice_read(l->meta, dm_chain_map_offset(&d->geo, slot, 0),
+			   page[slot], DM_CHAIN_PAGE_SIZE);
+	}
+	slot = le64_to_cpu(page[1]->head.seq) > le64_to_cpu(page[0]->head.seq);
+	memcpy(copy, page[slot], DM_CHAIN_PAGE_SIZE);
+	free(page[0]);
+	free(page[1]);
+	disk_free(d);
+}
+
+static bool page_is_there(const struct layer *l, const void *copy)
+{
+	struct on_disk *d = disk_load(l);
+	void *page = io_buf(DM_CHAIN_PAGE_SIZE);
+	bool found = false;
+	unsigned int slot;
+
+	for (slot = 0; slot < 2; slot++) {
+		slice_read(l->meta, dm_chain_map_offset(&d->geo, slot, 0), page,
+			   DM_CHAIN_PAGE_SIZE);
+		found = found || !memcmp(page, copy, DM_CHAIN_PAGE_SIZE);
+	}
+	free(page);
+	disk_free(d);
+	return found;
+}
+
+/*
+ * The pages are written, but their flush fails: until one succeeded the old
+ * ones must stay, however often it is tried.
+ */
+static void metadata_flush_fails(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+	void *copy = io_buf(DM_CHAIN_PAGE_SIZE);
+	unsigned int i;
+
+	/* The second commit: the first writes both slots. */
+	chain_write(c, 2 * BS, BS);
+	chain_flush(c);
+	durable_page(e, copy);
+	chain_write(c, 3 * BS, BS);
+	slice_flush_fails(e->meta, true);
+	for (i = 0; i < 3; i++) {
+		must_fail(c, IO_FLUSH, 0, 0, "a flush whose metadata flush fails");
+		ct_check(page_is_there(e, copy),
+			 "try %u overwrote the last durable map page", i);
+	}
+	check_mode(c, "fail");
+	verify_view(c);
+	slice_flush_fails(e->meta, false);
+	chain_flush(c);
+	check_mode(c, "rw");
+	chain_write(c, 4 * BS, BS);
+	end(c);
+}
+
+/* Without its data on the medium no block may get into the map. */
+static void data_flush_fails(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+
+	chain_write(c, 2 * BS, BS);
+	slice_flush_fails(e->data, true);
+	must_fail(c, IO_FLUSH, 0, 0, "a flush whose data flush fails");
+	must_fail(c, IO_FLUSH, 0, 0, "a second flush whose data flush fails");
+	ct_check(state_on_disk(e, 2) == DM_CHAIN_UNALLOCATED,
+		 "block 2 is in the map on disk, its data may not be");
+	verify_view(c);
+	slice_flush_fails(e->data, false);
+	chain_flush(c);
+	check_mode(c, "rw");
+	end(c);
+}
+
+/*
+ * A live snapshot without any flush of dm's: E's data is not flushed by
+ * anybody but the target; if it cannot, the next flush of F has to.
+ */
+static void snapshot_debt(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+	struct layer *f = layer_new("F", MIB, BS, LAYER_SEPARATE);
+	char *line;
+	int r;
+
+	/* Held and committed: nothing dirty but in the device's cache. */
+	chain_write(c, 1 * BS, BS);
+	slice_flush_fails(e->data, true);
+	model_push(c, f);
+	line = chain_params(c->layer, c->nr, "3 format block_size 8");
+	r = chain_load(c, line);
+	ct_check(!r, "load: %s", strerror(-r));
+	r = dmd_suspend(c->dev, DMD_NOFLUSH | DMD_NOLOCKFS);
+	ct_check(!r, "suspend: %s", strerror(-r));
+	r = dmd_resume(c->dev);
+	ct_check(!r, "resume: %s", strerror(-r));
+	must_fail(c, IO_FLUSH, 0, 0, "a flush of F while E's write is not flushed");
+	verify_view(c);
+	slice_flush_fails(e->data, false);
+	chain_flush(c);
+	chain_write(c, 5 * BS, BS);
+	end(c);
+	free(line);
+}
+
+static bool device_zero(const struct slice *s, u64 offset)
+{
+	u8 *buf = io_buf(BS);
+	bool zero;
+
+	slice_read(s, offset, buf, BS);
+	zero = !memchr_inv(buf, 0, BS);
+	free(buf);
+	return zero;
+}
+
+/* Discards that show as zeros: what these tests can see. */
+static void need_discard(void)
+{
+	struct slice *s = slice_new(0, 64 * KIB);
+
+	if (io_do(s->fd, IO_DISCARD, 0, 64 * KIB, NULL) || !device_zero(s, 0))
+		ct_skip("the pool's discards cannot be seen");
+}
+
+static void discard_order(void)
+{
+	struct chain *c;
+	struct layer *e;
+
+	need_discard();
+	c = raw_and_e();
+	e = chain_active(c);
+	slice_hold(e->meta);
+	chain_discard(c, 1 * BS, BS);
+	ct_sleep_ms(CT_MUST_NOT_MS);
+	ct_check(!device_zero(e->data, 1 * BS),
+		 "a discard is passed down before the map says so");
+	verify_view(c);
+	slice_release(e->meta);
+	chain_flush(c);
+	ct_wait(device_zero(e->data, 1 * BS), "a discard is not passed down");
+	end(c);
+}
+
+/* A write of a block whose discard is on its way down. */
+static void discard_then_write(void)
+{
+	struct chain *c;
+	struct aio *flush, *io;
+	struct layer *e;
+	u32 tag;
+
+	need_discard();
+	c = raw_and_e();
+	e = chain_active(c);
+	slice_hold(e->data);
+	chain_discard(c, 1 * BS, BS);
+	flush = aio_start(c->fd, IO_FLUSH, 0, 0, 0);
+	ct_sleep_ms(CT_MUST_NOT_MS);
+	tag = pattern_new_tag();
+	io = aio_start(c->fd, IO_WRITE, 1 * BS, BS, tag);
+	ct_sleep_ms(50);
+	slice_release(e->data);
+	ct_check(!aio_wait(io) && !aio_wait(flush), "write or flush fails");
+	model_write(c, 1 * BS, BS, tag);
+	verify_view(c);
+	ct_sleep_ms(50);
+	end(c);
+}
+
+/* A block that was discarded and written again long before the commit. */
+static void discard_cancelled(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+
+	slice_hold(e->meta);
+	chain_discard(c, 1 * BS, BS);
+	chain_write(c, 1 * BS, BS);
+	slice_release(e->meta);
+	chain_flush(c);
+	ct_sleep_ms(50);
+	end(c);
+}
+
+/* The generation is raised, durably, by the first write after an activation;
+ * jobs leave it alone.
+ */
+static void generation(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+	struct dm_chain_sb sb;
+	u64 before;
+
+	chain_close(c);
+	disk_read_sb(e, &sb);
+	before = sb.generation;
+	chain_open(c);
+	verify_all(c);
+	chain_close(c);
+	disk_read_sb(e, &sb);
+	ct_check(sb.generation == before, "reads raise the generation");
+	chain_open(c);
+	chain_write(c, 1 * BS, 512);
+	disk_read_sb(e, &sb);
+	ct_check(sb.generation > before,
+		 "a write ended, but the generation on disk is still %llu",
+		 before);
+	before = sb.generation;
+	chain_write(c, 5 * BS, BS);
+	chain_flush(c);
+	disk_read_sb(e, &sb);
+	ct_check(sb.generation == before, "the second write raises it again");
+	ct_check(!(sb.flags & DM_CHAIN_F_CLEAN),
+		 "the map was written, but the superblock says clean");
+	chain_stream(c, 1, -1);
+	disk_read_sb(e, &sb);
+	ct_check(sb.generation == before, "a job raises the generation");
+	ct_check(sb.backing.kind == DM_CHAIN_BACKING_NONE,
+		 "backing is of kind %u after a stream of all", sb.backing.kind);
+	end(c);
+}
+
+/* A job at its end cannot write the superblock of its top. */
+static void job_end_fails(void)
+{
+	struct chain *c = chain_new("chain", BS);
+	struct slice *b_data = slice_new(0, MIB);
+	struct layer *e;
+	char *last;
+
+	chain_push(c, layer_raw_new("A", MIB, BS));
+	chain_push(c, layer_on("B", MIB, BS, b_data, slice_new(MIB, 0)));
+	chain_write(c, 8 * BS, 4 * BS);
+	chain_push(c, layer_new("E", MIB, BS, LAYER_SEPARATE));
+	e = chain_active(c);
+	chain_write(c, 1 * BS, BS);
+	verify_all(c);
+
+	slice_hold(b_data);
+	stream_start(c, 2, 0, "");
+	ct_sleep_ms(50);
+	ct_check(job_live(c, "E"), "the job is over although its source is held");
+	slice_break(e->meta);
+	slice_release(b_data);
+	job_wait(c, "E");
+	verify_view(c);
+	ct_check(strstr(dmd_status(c->dev), " 3 A "), "the chain is shorter: %s",
+		 dmd_status(c->dev));
+	slice_mend(e->meta);
+	chain_flush(c);
+	last = msg(c, "layers");
+	ct_check(!strstr(last, "releasable"), "a layer was dropped: %s", last);
+
+	/* What it copied may stay. */
+	disk_adopt(e);
+	verify_all(c);
+	chain_stream(c, 2, 0);
+	end(c);
+}
+
+const struct scenario durable_scenarios[] = {
+	{ "holes", "flush-during-commit", flush_during_commit },
+	{ "holes", "fua-on-an-uncommitted-block", fua_overwrite },
+	{ "holes", "commit-by-itself", timed_commit },
+	{ "holes", "failed-commit-retried", commit_fails },
+	{ "holes", "failed-metadata-flush-retried", metadata_flush_fails },
+	{ "holes", "failed-data-flush-retried", data_flush_fails },
+	{ "holes", "snapshot-without-flush-leaves-a-debt", snapshot_debt },
+	{ "holes", "discard-after-commit", discard_order },
+	{ "holes", "write-during-pass-down", discard_then_write },
+	{ "holes", "write-after-discard", discard_cancelled },
+	{ "holes", "generation-and-clean", generation },
+	{ "holes", "job-cannot-end", job_end_fails },
+	{ }
+};

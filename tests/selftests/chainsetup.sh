@@ -1,0 +1,667 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Every live command of chainsetup, on loop devices.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+SIZE=8		# MiB that each layer shows
+name=ct$$	# of the chain device
+other=cu$$	# of a second one
+scratch=''
+bad=0		# the running test has failed
+A='' B='' C='' E='' F='' meta='' copy=''	# devices, by new_device
+
+note()
+{
+	printf '%s\n' "$*" | sed 's/^/# /'
+}
+
+wrong()
+{
+	note "$*"
+	bad=1
+}
+
+# ok COMMAND...: has to succeed. What it prints is in $out and $err.
+ok()
+{
+	local rc=0
+
+	"$@" >"$scratch/out" 2>"$scratch/err" || rc=$?
+	out=$(cat "$scratch/out") err=$(cat "$scratch/err")
+	[ "$rc" = 0 ] || wrong "$*: status $rc: $err"
+}
+
+# refused PATTERN COMMAND...: has to fail with status 1 and one line that the
+# extended regular expression PATTERN fits.
+refused()
+{
+	local pattern=$1 rc=0
+	shift
+
+	"$@" >"$scratch/out" 2>"$scratch/err" || rc=$?
+	err=$(cat "$scratch/err")
+	[ "$rc" = 1 ] || wrong "$*: status $rc instead of 1"
+	[ "$(wc -l <"$scratch/err")" = 1 ] || wrong "$*: not one line: $err"
+	[[ $err =~ $pattern ]] || wrong "$*: \"$err\" is not like \"$pattern\""
+}
+
+# same WHAT GOT WANTED
+same()
+{
+	[ "$2" = "$3" ] || wrong "$1: \"$2\" instead of \"$3\""
+}
+
+# matches WHAT GOT PATTERN
+matches()
+{
+	[[ $2 =~ $3 ]] || wrong "$1: \"$2\" is not like \"$3\""
+}
+
+# new_device VARIABLE [MIB]: a loop device over a file of zeros.
+new_device()
+{
+	local file
+
+	file=$(mktemp "$scratch/dev.XXXXXX")
+	truncate -s "${2:-$((SIZE + 1))}M" "$file"
+	printf -v "$1" %s "$(losetup -f --show "$file")"
+	loops+=("${!1}")
+}
+
+loops=()
+drop_devices()
+{
+	local d
+
+	for d in "$name" "$other"; do
+		if dmsetup info "$d" >/dev/null 2>&1; then
+			dmsetup resume "$d" >/dev/null 2>&1
+			dmsetup remove --retry "$d" 2>/dev/null
+		fi
+	done
+	for d in "${loops[@]}"; do
+		losetup -d "$d" 2>/dev/null
+	done
+	loops=()
+	rm -f "$scratch"/dev.*
+}
+
+# fill DEVICE CHAR MIB [COUNT]: COUNT (1) MiB of the character, from MIB on.
+fill()
+{
+	head -c "${4:-1}M" /dev/zero | tr '\0' "$2" |
+		dd of="$1" bs=1M seek="$3" oflag=direct conv=notrunc,fsync \
+			iflag=fullblock status=none ||
+		wrong "cannot write to $1"
+}
+
+# The first byte of each MiB of a device, zeros as dots.
+view()
+{
+	local i
+
+	for ((i = 0; i < SIZE; i++)); do
+		dd if="$1" bs=512 skip=$((i * 2048)) count=1 iflag=direct \
+			status=none | head -c 1 | tr '\0' .
+	done
+	echo
+}
+
+# chain: a raw base $A and layers $B, $C, $E; opened, view "AABBCE..".
+chain()
+{
+	new_device A "$SIZE"
+	new_device B
+	new_device C
+	new_device E
+	fill "$A" A 0 2
+	ok chainsetup format --backing "$A" --name B "$B"
+	ok chainsetup open "$name" "$B"
+	fill "/dev/mapper/$name" B 2 2
+	ok chainsetup snapshot "$name" "$C" --name C
+	fill "/dev/mapper/$name" C 4
+	ok chainsetup snapshot "$name" "$E" --name E
+	fill "/dev/mapper/$name" E 5
+}
+
+# Names of the layers of a device, base first.
+layers_of()
+{
+	dmsetup table "$1" | awk '{
+		for (i = 0; i < $4; i++)
+			printf "%s%s", i ? " " : "", $(5 + 3 * i)
+		print "" }'
+}
+
+# json EXPRESSION: evaluate it with the command's output as x.
+json()
+{
+	printf '%s' "$out" | python3 -c "import json, sys
+x = json.load(sys.stdin)
+print($1)"
+}
+
+# wait_until TRIES COMMAND...: a tenth of a second each.
+wait_until()
+{
+	local tries=$1
+	shift
+
+	while ! "$@"; do
+		[ $((tries -= 1)) -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+job_field()
+{
+	dmsetup message "$name" 0 jobs | tr ' ' '\n' | sed -n "s/^$1=//p"
+}
+
+test_open_close()
+{
+	new_device A "$SIZE"
+	new_device B
+	ok chainsetup format --backing "$A" --name B "$B"
+	ok chainsetup open "$name" "$B"
+	same "what open prints" "$out$err" ""
+	[ -b "/dev/mapper/$name" ] || wrong "no device node"
+	same layers "$(layers_of "$name")" "base B"
+	matches uuid "$(dmsetup info -c --noheadings -o uuid "$name")" \
+		"^CHAIN-[0-9a-f-]{36}-$name$"
+	refused "a device $name already" chainsetup open "$name" "$B"
+	ok chainsetup close "$name"
+	[ ! -e "/dev/mapper/$name" ] || wrong "the device node is still there"
+	refused "no device $name" chainsetup close "$name"
+}
+
+test_open_keeps_data()
+{
+	chain
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+	ok chainsetup close "$name"
+	ok chainsetup open "$name" "$E"
+	same layers "$(layers_of "$name")" "base B C E"
+	same "view after reopening" "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
+test_open_equal_names()
+{
+	new_device A
+	new_device B
+	new_device C
+	ok chainsetup format --name L "$A"
+	ok chainsetup format --name L --backing "$A" "$B"
+	ok chainsetup format --name L --backing "$B" "$C"
+	ok chainsetup open "$name" "$C"
+	same layers "$(layers_of "$name")" "L L-2 L-3"
+}
+
+test_open_separate_metadata()
+{
+	new_device A "$SIZE"
+	new_device B "$SIZE"
+	new_device meta 2
+	ok chainsetup format --backing "$A" --metadata "$meta" --name B "$B"
+	ok chainsetup open "$name" "$meta"
+	fill "/dev/mapper/$name" B 0
+	same view "$(view "/dev/mapper/$name")" "B......."
+	same "metadata device" "$(chainsetup layers "$name" |
+		awk '$1 == "B" { print $(NF - 2), $(NF - 1) }')" "$B $meta"
+}
+
+# A layer that is no longer where it was is found by its UUID, and where the
+# hint says something else lies there.
+test_open_moved()
+{
+	new_device A
+	new_device B
+	ok chainsetup format --name A --size "${SIZE}M" "$A"
+	ok chainsetup format --name B --backing "$A" "$B"
+	cp --sparse=always "$(losetup -n -O BACK-FILE "$A")" "$scratch/dev.moved"
+	losetup -d "$A"
+	new_device squatter
+	A=$(losetup -f --show "$scratch/dev.moved")
+	loops+=("$A")
+	ok chainsetup open "$name" "$B"
+	same layers "$(layers_of "$name")" "A B"
+	ok chainsetup close "$name"
+}
+
+test_open_layer_option()
+{
+	new_device A "$SIZE"
+	new_device copy "$SIZE"
+	new_device B
+	fill "$A" A 0
+	fill "$copy" K 0
+	ok chainsetup format --backing "$A" --name B "$B"
+	ok chainsetup open "$name" "$B" --layer "raw=$copy"
+	same view "$(view "/dev/mapper/$name")" "K......."
+	ok chainsetup close "$name"
+	refused "UUID" chainsetup open "$name" "$B" --layer "$copy"
+}
+
+test_open_overlay()
+{
+	chain
+	ok chainsetup close "$name"
+	refused "rollback" chainsetup open "$name" "$C"
+	ok chainsetup open "$name" "$C" --read-only
+	same view "$(view "/dev/mapper/$name")" "AABBC..."
+	ok chainsetup close "$name"
+	ok chainsetup open "$name" "$E"
+	ok chainsetup close "$name"
+	ok chainsetup open "$name" "$C" --rollback
+	fill "/dev/mapper/$name" X 0
+	ok chainsetup close "$name"
+	refused "rebase --unsafe $E $C" chainsetup open "$name" "$E"
+	ok chainsetup rebase --unsafe "$E" "$C"
+	ok chainsetup open "$name" "$E"
+	same "view of the changed chain" "$(view "/dev/mapper/$name")" "XABBCE.."
+}
+
+test_open_read_only()
+{
+	chain
+	ok chainsetup close "$name"
+	sync
+	ok chainsetup open "$name" "$E" --read-only
+	if dd if=/dev/zero of="/dev/mapper/$name" bs=4k count=1 oflag=direct \
+	      status=none 2>/dev/null; then
+		wrong "a read-only device was written"
+	fi
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+	new_device F
+	refused "read-only" chainsetup snapshot "$name" "$F"
+}
+
+test_open_refusals()
+{
+	chain
+	new_device F
+	refused "no chain superblock" chainsetup open "$other" "$F"
+	refused "$E.* in use by .*$name" chainsetup open "$other" "$E"
+	ok chainsetup format --name F --backing "$E" "$F"
+	refused "$E is the active layer of $name" chainsetup open "$other" "$F"
+	refused "no name for a device" chainsetup open a/b "$E"
+	refused "--frob" chainsetup open --frob "$other" "$E"
+	refused "missing" chainsetup open "$other"
+	refused "too much: x" chainsetup open "$other" "$E" x
+	truncate -s 16M "$scratch/dev.file"
+	ok chainsetup format --name F "$scratch/dev.file"
+	refused "losetup" chainsetup open "$other" "$scratch/dev.file"
+	! dmsetup info "$other" >/dev/null 2>&1 || wrong "$other is there"
+}
+
+# One golden base below two devices.
+test_shared_base()
+{
+	new_device A
+	new_device B
+	new_device C
+	ok chainsetup format --name A "$A"
+	ok chainsetup open "$name" "$A"
+	fill "/dev/mapper/$name" A 0
+	ok chainsetup close "$name"
+	ok chainsetup format --name B --backing "$A" "$B"
+	ok chainsetup format --name C --backing "$A" "$C"
+	ok chainsetup open "$name" "$B"
+	ok chainsetup open "$other" "$C"
+	same "first view" "$(view "/dev/mapper/$name")" "A......."
+	same "second view" "$(view "/dev/mapper/$other")" "A......."
+	# A is dropped by one of them only, and so is not free.
+	ok chainsetup stream "$name" --wait
+	matches release "$out" "$A  layer A, not free: .*$other"
+	same layers "$(layers_of "$name")" "B"
+	same "view of the other" "$(view "/dev/mapper/$other")" "A......."
+	ok chainsetup stream "$other" --wait
+	matches release "$out" "$A  layer A, free"
+}
+
+test_list()
+{
+	ok chainsetup list
+	same "empty list" "$out" ""
+	chain
+	ok chainsetup list
+	matches list "$out" "$name +E +8 MiB +4 +0"
+	ok chainsetup list --json
+	same json "$(json 'len(x), x[0]["device"], x[0]["active"], x[0]["layers"], x[0]["size"]')" \
+		"1 $name E 4 $((SIZE << 20))"
+	# A device of another target is none of ours.
+	new_device F 1
+	dmsetup create "$other" --table "0 8 linear $F 0"
+	ok chainsetup list
+	[[ $out != *$other* ]] || wrong "a linear device in the list: $out"
+	refused "$other is not a chain device" chainsetup status "$other"
+	refused "$other is not a chain device" chainsetup close "$other"
+	refused "$other is not a chain device" chainsetup jobs "$other"
+	refused "$other is not a chain device" chainsetup release "$other"
+	refused "no device nowhere" chainsetup layers nowhere
+}
+
+test_status()
+{
+	chain
+	ok chainsetup status "$name"
+	matches status "$out" "$name  8 MiB  rw"
+	matches picture "$out" "\[base\] <- \[B\] <- \[C\] <- \[E\]"
+	ok chainsetup status --json
+	same json "$(json 'x[0]["mode"], x[0]["block-size"], x[0]["allocated-blocks"], x[0]["total-blocks"], [l["name"] for l in x[0]["layers"]], x[0]["jobs"]')" \
+		"rw 4096 256 2048 ['base', 'B', 'C', 'E'] []"
+	dmsetup suspend "$name"
+	ok chainsetup status "$name"
+	matches "status while suspended" "$out" suspended
+	dmsetup resume "$name"
+}
+
+test_layers()
+{
+	chain
+	ok chainsetup layers "$name"
+	matches layers "$out" "base +backing +8 MiB"
+	matches layers "$out" "E +active +8 MiB +1 MiB +0 B +C +$E +inline"
+	ok chainsetup layers "$name" --json
+	same json "$(json '[(l["name"], l["state"], l["allocated"], l["backing"]) for l in x]')" \
+		"[('base', 'backing', $((SIZE << 20)), '-'), ('B', 'backing', 2097152, 'base'), ('C', 'backing', 1048576, 'B'), ('E', 'active', 1048576, 'C')]"
+}
+
+test_map()
+{
+	chain
+	blkdiscard -o 6M -l 1M "/dev/mapper/$name" || wrong "no discard"
+	ok chainsetup map "$name" --json
+	same json "$(json '[(r["start"] >> 20, r["length"] >> 20, r["layer"], r["zero"]) for r in x]')" \
+		"[(0, 2, 'base', False), (2, 2, 'B', False), (4, 1, 'C', False), (5, 1, 'E', False), (6, 1, 'E', True), (7, 1, 'base', False)]"
+	ok chainsetup map
+	matches map "$out" "5242880 +1048576 +E +data"
+	matches map "$out" "6291456 +1048576 +E +zero"
+}
+
+# More runs than one answer to "map" holds.
+test_map_long()
+{
+	local i
+
+	new_device A 64
+	ok chainsetup format --name A --size 48M "$A"
+	ok chainsetup open "$name" "$A"
+	# Every other block of 4 KiB of the first 40 MiB: 10240 runs.
+	dd if=/dev/zero bs=4k count=10240 status=none | tr '\0' x \
+		>"$scratch/dev.pattern"
+	dd if="$scratch/dev.pattern" of="/dev/mapper/$name" bs=1M oflag=direct \
+		status=none
+	for ((i = 1; i < 10240; i += 2)); do
+		echo "$((i * 4096))"
+	done | (exec 9<>"/dev/mapper/$name"
+		while read -r at; do
+			blkdiscard -o "$at" -l 4096 "/dev/mapper/$name" || exit
+			[ "$at" -lt $((8 << 20)) ] || break
+		done) || wrong "no discard"
+	ok chainsetup map "$name" --json
+	same "runs" "$(json 'len(x) > 1000, sum(r["length"] for r in x), all(a["start"] + a["length"] == b["start"] for a, b in zip(x, x[1:]))')" \
+		"True $((48 << 20)) True"
+}
+
+test_estimate()
+{
+	chain
+	ok chainsetup estimate "$name" --base base
+	matches estimate "$out" "^data to copy 3 MiB"
+	ok chainsetup estimate "$name" --top C --json
+	same json "$(json 'x["data"]')" "$((7 << 20))"
+	refused "nowhere" chainsetup estimate "$name" --top nowhere
+}
+
+test_snapshot()
+{
+	chain
+	new_device F
+	new_device meta 2
+	ok chainsetup snapshot "$name" "$F" --metadata "$meta" --name F
+	matches snapshot "$out" "\[E\] <- \[F\], active"
+	same "view after" "$(view "/dev/mapper/$name")" "AABBCE.."
+	fill "/dev/mapper/$name" F 0
+	same layers "$(layers_of "$name")" "base B C E F"
+	ok chainsetup close "$name"
+	ok chainsetup open "$name" "$E" --read-only
+	same "view of the snapshot" "$(view "/dev/mapper/$name")" "AABBCE.."
+	ok chainsetup close "$name"
+	ok chainsetup open "$name" "$meta"
+	same "view when opened again" "$(view "/dev/mapper/$name")" "FABBCE.."
+}
+
+test_snapshot_larger()
+{
+	new_device A
+	new_device B $((2 * SIZE))
+	ok chainsetup format --name A "$A"
+	ok chainsetup open "$name" "$A"
+	fill "/dev/mapper/$name" A 7
+	ok chainsetup snapshot "$name" "$B" --size 12M --name B
+	same size "$(blockdev --getsize64 "/dev/mapper/$name")" $((12 << 20))
+	fill "/dev/mapper/$name" B 11
+	same "old part" "$(view "/dev/mapper/$name")" ".......A"
+	refused "smaller" chainsetup snapshot "$name" "$A" --size 1M
+}
+
+test_snapshot_refusals()
+{
+	local table
+
+	chain
+	new_device F
+	table=$(dmsetup table "$name")
+	refused "$name is unchanged.*layer E already" \
+		chainsetup snapshot "$name" "$F" --name E
+	refused "no name for a layer" \
+		chainsetup snapshot "$name" "$F" --name zero
+	refused "$E is in use" chainsetup snapshot "$name" "$E"
+	refused "losetup" chainsetup snapshot "$name" "$0"
+	mkfs.ext4 -q "$F" 4M
+	refused "ext4" chainsetup snapshot "$name" "$F"
+	dmsetup suspend "$name"
+	refused "suspended" chainsetup snapshot "$name" "$F" --force
+	dmsetup resume "$name"
+	dmsetup load "$name" --table "$table"
+	refused "another table" chainsetup snapshot "$name" "$F" --force
+	dmsetup clear "$name"
+	same "table" "$(dmsetup table "$name")" "$table"
+	same "view" "$(view "/dev/mapper/$name")" "AABBCE.."
+	ok chainsetup snapshot "$name" "$F" --force --name F
+	same layers "$(layers_of "$name")" "base B C E F"
+}
+
+test_stream_base()
+{
+	chain
+	ok chainsetup stream "$name" --base base --wait
+	matches result "$out" "E: 100%  3 MiB copied  completed"
+	matches release "$out" "$B  layer B, free"
+	matches release "$out" "$C  layer C, free"
+	[[ $out != *"$A "* ]] || wrong "the base was released: $out"
+	same layers "$(layers_of "$name")" "base E"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+	# Free means that anybody may have them.
+	wipefs -qa "$B" && fill "$B" g 0 9
+	wipefs -qa "$C" && fill "$C" g 0 9
+	ok chainsetup close "$name"
+	ok chainsetup open "$name" "$E"
+	same "view when opened again" "$(view "/dev/mapper/$name")" "AABBCE.."
+	ok chainsetup stream "$name" --base base --wait
+	same "a stream with nothing to do" "$out" "nothing to copy"
+}
+
+test_stream_all()
+{
+	chain
+	ok chainsetup stream "$name" --wait
+	same layers "$(layers_of "$name")" "E"
+	fill "$A" g 0 8
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+	ok chainsetup stream "$name" --wait
+	same "a stream with nothing to do" "$out" "nothing to copy"
+}
+
+test_stream_intermediate()
+{
+	chain
+	ok chainsetup stream "$name" --top C --bottom B --job mine --wait
+	matches result "$out" "mine: 100%"
+	same layers "$(layers_of "$name")" "base C E"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
+test_stream_refusals()
+{
+	chain
+	refused "nowhere" chainsetup stream "$name" --base nowhere
+	refused "on-error.*maybe" chainsetup stream "$name" --on-error maybe
+	refused "9z is not a size" chainsetup stream "$name" --speed 9z
+	refused "base|below" chainsetup stream "$name" --top C --base E
+	refused "bottom" chainsetup stream "$name" --base B --bottom C
+	ok chainsetup stream "$name" --speed 64K
+	matches stream "$out" "job E has started"
+	refused "E" chainsetup stream "$name"
+	ok chainsetup job cancel "$name" E
+	refused "E" chainsetup job pause "$name" E
+	refused "frob" chainsetup job frob "$name" E
+	refused "needs a value" chainsetup job set-speed "$name" E
+}
+
+test_job_verbs()
+{
+	local before
+
+	chain
+	ok chainsetup stream "$name" --base base --speed 64K
+	ok chainsetup jobs "$name"
+	matches jobs "$out" "E +stream +(created|running) +E +base"
+	ok chainsetup job pause "$name" E
+	wait_until 100 test "$(job_field status)" = paused ||
+		wrong "the job is $(job_field status)"
+	before=$(job_field offset)
+	sleep 0.5
+	same "offset while paused" "$(job_field offset)" "$before"
+	ok chainsetup jobs --json
+	same json "$(json 'x[0]["id"], x[0]["status"], x[0]["speed"], x[0]["len"]')" \
+		"E paused 65536 $((SIZE << 20))"
+	ok chainsetup job set-speed "$name" E 0
+	ok chainsetup job resume "$name" E
+	ok chainsetup wait "$name" E
+	matches wait "$out" "E: 100%  3 MiB copied  completed"
+	same layers "$(layers_of "$name")" "base E"
+	# The result is still known.
+	ok chainsetup wait "$name" E
+	refused "no job F" chainsetup wait "$name" F
+	ok chainsetup wait "$name"
+	same "nothing to wait for" "$out" "$name: no job to wait for"
+}
+
+test_job_cancel()
+{
+	local pid rc=0
+
+	chain
+	ok chainsetup stream "$name" --base base --speed 64K
+	chainsetup wait "$name" E >"$scratch/wait" 2>&1 &
+	pid=$!
+	wait_until 100 test -s "$scratch/wait"
+	ok chainsetup job cancel "$name" E
+	wait "$pid" || rc=$?
+	same "status of wait" "$rc" 1
+	matches wait "$(cat "$scratch/wait")" "job E was cancelled"
+	same layers "$(layers_of "$name")" "base B C E"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
+test_wait_interrupted()
+{
+	local pid rc=0
+
+	chain
+	chainsetup stream "$name" --base base --speed 64K --wait \
+		>"$scratch/wait" 2>&1 &
+	pid=$!
+	wait_until 100 test -s "$scratch/wait"
+	kill -INT "$pid"
+	wait "$pid" || rc=$?
+	same "status of wait" "$rc" 1
+	matches wait "$(cat "$scratch/wait")" "interrupted, the job goes on"
+	same "the job" "$(job_field id)" E
+	ok chainsetup job set-speed "$name" E 0
+	ok chainsetup wait "$name"
+	same layers "$(layers_of "$name")" "base E"
+}
+
+# A bar on a terminal, and not a word of it elsewhere.
+test_progress_bar()
+{
+	chain
+	script -qec "stty cols 100; chainsetup stream $name --base base --speed 2M --wait" \
+		"$scratch/typescript" >/dev/null </dev/null
+	matches "on a terminal" "$(cat "$scratch/typescript")" \
+		'E \[=*>? *\] +[0-9]+%.*MiB/s  [0-9]+:[0-9][0-9] left'
+	matches "at the end" "$(cat "$scratch/typescript")" \
+		'E \[=+\] 100%  3 MiB copied  completed'
+	ok chainsetup close "$name"
+}
+
+test_release()
+{
+	chain
+	ok chainsetup release "$name"
+	same "nothing to release" "$out" "$name: nothing to release"
+	ok chainsetup stream "$name" --base B
+	wait_until 300 test -z "$(job_field id)" || wrong "the job goes on"
+	ok chainsetup layers "$name" --json
+	same states "$(json '[l["state"] for l in x]')" \
+		"['backing', 'backing', 'releasable', 'active']"
+	dmsetup suspend "$name"
+	refused "suspended" chainsetup release "$name"
+	dmsetup resume "$name"
+	ok chainsetup release "$name"
+	same release "$out" "$name: released
+  $C  layer C, free"
+	same layers "$(layers_of "$name")" "base B E"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
+test_close_busy()
+{
+	chain
+	exec 8<"/dev/mapper/$name"
+	refused "$name" chainsetup close "$name"
+	exec 8<&-
+	dmsetup create "$other" --table "0 8 linear /dev/mapper/$name 0"
+	refused "in use by .*$other" chainsetup close "$name"
+	dmsetup remove --retry "$other"
+	ok chainsetup close "$name"
+}
+
+prepare
+command -v chainsetup >/dev/null || skip_all "chainsetup is missing"
+command -v python3 >/dev/null || skip_all "python3 is missing"
+[ -z "$(chainsetup list)" ] || skip_all "there are chain devices in use"
+scratch=$(mktemp -d)
+cleanups+=("rm -rf $scratch" drop_devices)
+
+tests=$(declare -F | sed -n 's/^declare -f test_//p')
+if [ $# -gt 0 ]; then
+	tests=$*
+fi
+ktap_start $(($(wc -w <<<"$tests") + 1))
+for t in $tests; do
+	bad=0
+	"test_$t"
+	drop_devices
+	if [ $bad = 0 ]; then
+		ktap_pass "$t"
+	else
+		ktap_fail "$t"
+	fi
+done
+check_log
+ktap_end
