@@ -142,7 +142,7 @@ int next_option(int argc, char **argv, const struct option *options)
 	if (c == ':')
 		complain("%s: %s needs a value", argv[0], word);
 	else if (c == '?')
-		complain("%s: unknown or ambiguous option %s, or one that takes no value; try chainsetup --help",
+		complain("%s: unknown or ambiguous option %s, or one that takes no value",
 			 argv[0], word);
 	return c == ':' ? '?' : c;
 }
