@@ -313,6 +313,34 @@ static void fill_takes_no_node_it_does_not_need(struct kunit *test)
 	check_all(test);
 }
 
+/* Everything moves, nodes and all; beyond the old end there may be anything. */
+static void a_larger_map_adopts(struct kunit *test)
+{
+	struct pair *p = start(test, 2 * REGION + 100);
+	struct dm_chain_owner_map *old = p->map, *map;
+	u64 empty = p->empty, with_node, run;
+
+	map = dm_chain_owner_create(4 * REGION);
+	KUNIT_ASSERT_NOT_NULL(test, map);
+	p->empty = dm_chain_owner_memory(map);
+	fill(test, 0, REGION, 3);
+	set(test, REGION + 7, 9, 4);
+	set(test, 2 * REGION + 90, 10, 5);
+	with_node = memory(test) - empty;
+
+	dm_chain_owner_adopt(map, old);
+	KUNIT_EXPECT_EQ(test, memory(test), empty);
+	KUNIT_EXPECT_EQ(test, lookup(p, 0, U64_MAX, &run), DM_CHAIN_NOBODY);
+	KUNIT_EXPECT_EQ(test, run, (u64)p->blocks);
+	dm_chain_owner_destroy(old);
+
+	p->map = map;
+	p->blocks = 4 * REGION;
+	KUNIT_EXPECT_EQ(test, memory(test) - p->empty, with_node);
+	fill(test, 2 * REGION + 100, 2 * REGION - 100, DM_CHAIN_NOBODY);
+	check_all(test);
+}
+
 /* At most 2 % above a byte for each block, whatever the pattern. */
 static void memory_at_worst(struct kunit *test)
 {
@@ -427,6 +455,7 @@ static struct kunit_case owner_cases[] = {
 	KUNIT_CASE(collapse_gives_memory_back),
 	KUNIT_CASE(a_pinned_node_stays),
 	KUNIT_CASE(fill_takes_no_node_it_does_not_need),
+	KUNIT_CASE(a_larger_map_adopts),
 	KUNIT_CASE(memory_at_worst),
 	KUNIT_CASE(random_operations),
 #ifndef __KERNEL__
