@@ -3,13 +3,11 @@
  * chainsetup: may anybody be writing to a device right now?
  */
 #include <dirent.h>
-#include <errno.h>
-#include <libdevmapper.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "chainsetup.h"
+#include "dm.h"
 #include "dm-chain-parse.h"
 
 #define MAX_WORDS	(3 * DM_CHAIN_MAX_LAYERS + 16)
@@ -33,30 +31,22 @@ static bool line_only_reads(char *params, const char *number)
 	return strcmp(active->data, number) && strcmp(active->meta, number);
 }
 
-/* A job into a layer below the active one does not change what it shows. */
+/*
+ * A job into a layer below the active one does not change what it shows. A
+ * table that waits for its turn may.
+ */
 static bool holder_only_reads(const char *holder, const char *number)
 {
-	char path[PATH_MAX], name[256], *type, *params, *copy;
-	struct dm_task *task;
-	u64 start, length;
-	bool ok = false;
+	char path[PATH_MAX], name[256];
+	struct live live;
+	bool ok;
 
 	snprintf(path, sizeof(path), "/sys/class/block/%s/dm/name", holder);
-	if (!read_line(path, name, sizeof(name)))
+	if (!read_line(path, name, sizeof(name)) ||
+	    live_open(&live, name, NULL))
 		return false;
-	task = dm_task_create(DM_DEVICE_TABLE);
-	if (!task)
-		return false;
-	if (dm_task_set_name(task, name) && dm_task_run(task)) {
-		dm_get_next_target(task, NULL, (uint64_t *)&start,
-				   (uint64_t *)&length, &type, &params);
-		if (type && params && !strcmp(type, "chain")) {
-			copy = xstrdup(params);
-			ok = line_only_reads(copy, number);
-			free(copy);
-		}
-	}
-	dm_task_destroy(task);
+	ok = !live.inactive && line_only_reads(live.table, number);
+	live_close(&live);
 	return ok;
 }
 
