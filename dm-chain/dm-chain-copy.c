@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dm-chain: the dispatcher of a job: walks over the blocks of the top, starts
+ * units, keeps to the speed and commits.
+ *
+ * The cursor is only for progress. A job is through when a whole pass from the
+ * first block to the last, begun with no unit in flight, found nothing to do.
+ */
+#include <linux/slab.h>
+
+#include "dm-chain-job.h"
+
+/* A job commits its intermediate top this often: bytes, and time. */
+#define SAVE_BYTES	SZ_64M
+#define SAVE_PERIOD	HZ
+
+/* How late a unit may start without its time being lost to the next. */
+#define LATE_NS		(20 * NSEC_PER_MSEC)
+
+static bool copy_allowed(const struct dm_chain_job *job)
+{
+	lockdep_assert_held(&job->lock);
+	return job->state == DM_CHAIN_JOB_RUNNING && !job->stopped &&
+	       !job->fault.error;
+}
+
+/* First block that a unit in flight or the dispatcher may still come to. */
+static u64 copy_low(struct dm_chain_job *job)
+{
+	u64 low = job->cursor;
+	unsigned int i;
+
+	lockdep_assert_held(&job->lock);
+	for (i = 0; i < DM_CHAIN_UNITS; i++)
+		if (job->unit[i].busy)
+			low = min(low, job->unit[i].block);
+	return low;
+}
+
+/* Free the states in core of pages that are durable and not needed. */
+static void copy_trim(struct dm_chain_job *job)
+{
+	struct dm_chain_layer *top = job->top;
+	unsigned long index;
+	void *payload;
+	u64 low;
+
+	mutex_lock(&top->meta_lock);
+	spin_lock(&job->lock);
+	low = copy_low(job);
+	if (!job->in_flight && (job->state != DM_CHAIN_JOB_RUNNING ||
+				job->cursor == job->walk.blocks))
+		low = U64_MAX;
+	spin_unlock(&job->lock);
+	low = div_u64(low, DM_CHAIN_BLOCKS_PER_PAGE);
+
+	xa_for_each(&top->pages, index, payload) {
+		if (index >= low)
+			break;
+		if (test_bit(index, top->dirty) ||
+		    test_bit(index, top->committing))
+			continue;
+		xa_erase(&top->pages, index);
+		kfree(payload);
+		/* The plan's copy of its states is older. */
+		if (index == job->walk.page)
+			job->walk.page = DM_CHAIN_NO_PAGE;
+	}
+	mutex_unlock(&top->meta_lock);
+}
+
+int dm_chain_copy_save(struct dm_chain_job *job)
+{
+	int r;
+
+	/* What is settled from here on counts for the next time. */
+	spin_lock(&job->lock);
+	job->unsaved = false;
+	job->unsaved_bytes = 0;
+	spin_unlock(&job->lock);
+
+	r = dm_chain_commit(job->top);
+	if (!r && !job->walk.active)
+		copy_trim(job);
+	return r;
+}
+
+/*
+ * The guest's flushes and the timer commit the active layer; nobody but the
+ * job commits another one. After a failed commit nothing is allocated until one
+ * succeeds.
+ */
+static bool copy_save_due(struct dm_chain_job *job)
+{
+	bool due;
+
+	if (READ_ONCE(job->top->failed))
+		return true;
+	spin_lock(&job->lock);
+	due = !job->walk.active &&
+	      (job->unsaved_bytes >= SAVE_BYTES ||
+	       (job->unsaved &&
+		time_after_eq(jiffies, job->unsaved_since + SAVE_PERIOD)));
+	spin_unlock(&job->lock);
+	return due;
+}
+
+/* The page of an intermediate top that a unit is going to change. */
+static int copy_core_page(struct dm_chain_job *job)
+{
+	struct dm_chain_walk *w = &job->walk;
+	void *payload;
+	int r;
+
+	if (w->active || xa_load(&w->top->pages, w->page))
+		return 0;
+	payload = kmalloc(DM_CHAIN_PAGE_SIZE, GFP_NOIO);
+	if (!payload)
+		return -ENOMEM;
+	memcpy(payload, w->own, DM_CHAIN_PAYLOAD);
+	r = xa_insert(&w->top->pages, w->page, payload, GFP_NOIO);
+	if (r)
+		kfree(payload);
+	return r;
+}
+
+static void copy_skip(struct dm_chain_job *job, u64 count)
+{
+	u64 bytes = dm_chain_walk_bytes(&job->walk, job->cursor, count);
+
+	spin_lock(&job->lock);
+	/* After a pause was accepted the offset stands still. */
+	if (copy_allowed(job)) {
+		if (!job->pass)
+			job->skipped += bytes;
+		job->cursor += count;
+	}
+	spin_unlock(&job->lock);
+}
+
+/* Sleep until the speed allows the next unit, or a commit is due. */
+static void copy_sleep(struct dm_chain_job *job, u64 ns)
+{
+	unsigned long delay = min_t(u64, nsecs_to_jiffies64(ns) + 1,
+				    MAX_JIFFY_OFFSET);
+
+	if (!job->walk.active && job->unsaved)
+		delay = min_t(unsigned long, delay, SAVE_PERIOD);
+	queue_delayed_work(job->chain->job_wq, &job->work, delay);
+}
+
+/*
+ * May a unit start? While a speed is set, one at a time, and what the last one
+ * copied has to be paid for. Blocks that only become zero cost nothing.
+ */
+static struct dm_chain_unit *copy_admit(struct dm_chain_job *job, bool data,
+					u64 *wait)
+{
+	unsigned int i;
+	s64 early;
+
+	lockdep_assert_held(&job->lock);
+	*wait = 0;
+	if (job->speed) {
+		if (job->in_flight)
+			return NULL;
+		early = ktime_to_ns(ktime_sub(job->due, ktime_get()));
+		if (data && early > 0) {
+			*wait = early;
+			return NULL;
+		}
+	}
+	for (i = 0; i < DM_CHAIN_UNITS; i++)
+		if (!job->unit[i].busy)
+			return &job->unit[i];
+	return NULL;
+}
+
+static void copy_charge(struct dm_chain_job *job, u64 bytes)
+{
+	ktime_t late = ktime_sub_ns(ktime_get(), LATE_NS);
+
+	if (!job->speed)
+		return;
+	if (ktime_before(job->due, late))
+		job->due = late;
+	/* At most 1 MiB, so the product fits. */
+	job->due = ktime_add_ns(job->due,
+				div64_u64(bytes * NSEC_PER_SEC, job->speed));
+}
+
+/* Return: true if a unit was started. */
+static bool copy_start(struct dm_chain_job *job, u64 count, u8 entry)
+{
+	bool data = !(entry & DM_CHAIN_OWNER_ZERO);
+	struct dm_chain_unit *u;
+	u64 wait;
+
+	spin_lock(&job->lock);
+	if (!copy_allowed(job)) {
+		spin_unlock(&job->lock);
+		return false;
+	}
+	if (data)
+		count = min_t(u64, count,
+			      dm_chain_unit_blocks(job->chain, job->speed ?
+					      DM_CHAIN_SLOW_BYTES :
+					      DM_CHAIN_UNIT_BYTES));
+	u = copy_admit(job, data, &wait);
+	if (!u) {
+		if (wait)
+			copy_sleep(job, wait);
+		spin_unlock(&job->lock);
+		return false;
+	}
+	if (data)
+		copy_charge(job, dm_chain_walk_bytes(&job->walk, job->cursor,
+						     count));
+	u->busy = true;
+	u->block = job->cursor;
+	u->count = count;
+	u->entry = entry;
+	u->node = NULL;
+	job->in_flight++;
+	job->cursor += count;
+	job->found = true;
+	spin_unlock(&job->lock);
+
+	dm_chain_unit_start(u);
+	return true;
+}
+
+/*
+ * The top holds all it should, by the plans of all pages. So what the owner map
+ * still gives to a layer that will be dropped lies behind the end of the top,
+ * where the view is zeros and will be.
+ */
+static int copy_sweep(struct dm_chain_job *job)
+{
+	const struct dm_chain_walk *w = &job->walk;
+	struct dm_chain_owner_map *map = w->chain->map;
+	u64 block, run, n, blocks = dm_chain_owner_blocks(map);
+	struct dm_chain_owner_node *node;
+	u8 entry;
+
+	for (block = 0; block < blocks; block += run) {
+		u64 region = (block | (DM_CHAIN_REGION_BLOCKS - 1)) + 1;
+
+		cond_resched();
+		rcu_read_lock();
+		entry = dm_chain_owner_lookup(map, block,
+					      min(region, blocks) - block, &run);
+		rcu_read_unlock();
+		if (!dm_chain_walk_in_range(w, entry))
+			continue;
+		if (block < w->blocks) {
+			DMERR("%s: job %s: block %llu is still layer %s's",
+			      dm_device_name(w->chain->md), job->id, block,
+			      w->chain->slot[dm_chain_owner_id(entry)].name);
+			return -EUCLEAN;
+		}
+		node = dm_chain_owner_pin(map, block, GFP_NOIO);
+		if (!node)
+			return -ENOMEM;
+		for (n = 0; n < run; n++)
+			dm_chain_owner_move(node, block + n, entry,
+					    DM_CHAIN_NOBODY);
+		dm_chain_owner_unpin(node);
+		dm_chain_owner_collapse(map, block);
+	}
+	return 0;
+}
+
+/*
+ * The cursor is at the end. Another pass follows until one finds nothing: then
+ * every block of the job's layers was seen to be held by the top, in core, and
+ * none comes back to a layer of the job.
+ */
+static enum dm_chain_copy copy_turn(struct dm_chain_job *job, int *error)
+{
+	spin_lock(&job->lock);
+	if (job->in_flight) {
+		spin_unlock(&job->lock);
+		return DM_CHAIN_COPY_WAIT;
+	}
+	if (job->found) {
+		job->found = false;
+		job->pass++;
+		job->cursor = 0;
+		spin_unlock(&job->lock);
+		job->walk.page = DM_CHAIN_NO_PAGE;
+		return DM_CHAIN_COPY_AGAIN;
+	}
+	spin_unlock(&job->lock);
+
+	if (!job->walk.active)
+		*error = copy_sweep(job);
+	return DM_CHAIN_COPY_DONE;
+}
+
+static bool copy_runs(struct dm_chain_job *job)
+{
+	bool runs;
+
+	spin_lock(&job->lock);
+	runs = copy_allowed(job);
+	spin_unlock(&job->lock);
+	return runs;
+}
+
+static void copy_fail(struct dm_chain_job *job, int error, bool write, u8 id)
+{
+	spin_lock(&job->lock);
+	dm_chain_job_fail(job, error, write, id,
+			  copy_low(job) << (job->chain->block_shift +
+					    SECTOR_SHIFT));
+	spin_unlock(&job->lock);
+}
+
+enum dm_chain_copy dm_chain_copy(struct dm_chain_job *job)
+{
+	struct dm_chain_walk *w = &job->walk;
+	u64 count;
+	u8 entry;
+	int r = 0;
+
+	while (copy_runs(job)) {
+		if (copy_save_due(job))
+			r = dm_chain_copy_save(job);
+		if (!r && job->cursor == w->blocks) {
+			enum dm_chain_copy next = copy_turn(job, &r);
+
+			if (!r && next != DM_CHAIN_COPY_AGAIN)
+				return next;
+		}
+		if (r) {
+			copy_fail(job, r, true, w->top_id);
+			break;
+		}
+		r = dm_chain_walk_load(w, job->cursor);
+		if (r) {
+			copy_fail(job, r, false, w->bad);
+			break;
+		}
+		if (!dm_chain_walk_look(w, job->cursor, w->blocks - job->cursor,
+					&count, &entry)) {
+			copy_skip(job, count);
+			cond_resched();
+			continue;
+		}
+		r = copy_core_page(job);
+		if (r) {
+			copy_fail(job, r, true, w->top_id);
+			break;
+		}
+		if (!copy_start(job, count, entry))
+			return DM_CHAIN_COPY_WAIT;
+	}
+	return DM_CHAIN_COPY_AGAIN;
+}

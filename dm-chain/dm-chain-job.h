@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * dm-chain: what the files of the job engine share.
+ *
+ *	dm-chain-walk.c		what a job has to copy, block by block; also estimates
+ *	dm-chain-unit.c		the copy units
+ *	dm-chain-copy.c		the dispatcher's walk: which unit next, and when
+ *	dm-chain-job.c		life cycle: states, suspend, end
+ *	dm-chain-start.c	the messages "stream" and "job"
+ *	dm-chain-report.c	replies and the status line
+ *	dm-chain-event.c	uevents
+ *
+ * A job is driven by one work item, the dispatcher, which never waits for a
+ * unit: it fills those that are idle and returns. Whatever changes what it
+ * should do (a unit that is through, a verb, the device that resumes) kicks it.
+ * So verbs take effect at once, and presuspend waits for the units in flight
+ * and nothing else.
+ */
+#ifndef DM_CHAIN_JOB_H
+#define DM_CHAIN_JOB_H
+
+#include <linux/kref.h>
+#include <linux/ktime.h>
+#include <linux/sizes.h>
+#include <linux/wait.h>
+
+#include "dm-chain.h"
+
+/* Units in flight, and the most that one copies; less while a speed is set. */
+#define DM_CHAIN_UNITS		4
+#define DM_CHAIN_UNIT_BYTES	SZ_1M
+#define DM_CHAIN_SLOW_BYTES	SZ_512K
+
+/* No page is planned. */
+#define DM_CHAIN_NO_PAGE	U32_MAX
+
+/**
+ * struct dm_chain_walk - what has to be copied into a layer, and from where
+ * @chain: the view
+ * @top: the destination
+ * @active: it is the active layer: the owner map says what has to be copied.
+ *	Otherwise the map pages of the layers do, because layers above the top
+ *	hide some of it from the owner map
+ * @top_id: its id
+ * @nr: layers below it
+ * @bottom: position of the lowest whose blocks are copied, less than @nr
+ * @id: ids of the layers below @top, base first
+ * @limit: by id, where what the layer shows to @top ends, sectors
+ * @range: ids of the layers that are copied
+ * @size: of the top, sectors
+ * @blocks: of the top, the last may be partial
+ * @cut: a layer that is copied ends before the top, and something lies below
+ *	them all: see dm_chain_walk_look()
+ * @cut_inside: it ends inside a block
+ * @cut_block: the first block that it does not show whole
+ * @page: map page that @plan describes or DM_CHAIN_NO_PAGE
+ * @plan: an entry for each block of the page: the top's id if there is nothing
+ *	to do, else what has to be copied
+ * @own: the top's states of the page
+ * @states: scratch
+ * @bad: id of the layer whose states could not be read
+ */
+struct dm_chain_walk {
+	struct dm_chain *chain;
+	struct dm_chain_layer *top;
+	bool active;
+	u8 top_id;
+	unsigned int nr;
+	unsigned int bottom;
+	u8 id[DM_CHAIN_MAX_LAYERS];
+	sector_t limit[DM_CHAIN_ID_NOBODY + 1];
+	DECLARE_BITMAP(range, DM_CHAIN_ID_NOBODY + 1);
+	sector_t size;
+	u64 blocks;
+	bool cut;
+	bool cut_inside;
+	u64 cut_block;
+	u32 page;
+	u8 *plan;
+	u8 *own;
+	u8 *states;
+	u8 bad;
+};
+
+/* Allocate and free what a walk needs. Context: process. 0 or -ENOMEM. */
+int dm_chain_walk_init(struct dm_chain_walk *w);
+void dm_chain_walk_exit(struct dm_chain_walk *w);
+
+/**
+ * dm_chain_walk_aim() - set a walk up for the chain as it is now
+ * @w: the walk; nobody uses it meanwhile
+ * @chain: the view
+ * @top: position of the destination in chain->order
+ * @bottom: position of the lowest layer that is copied, below @top
+ *
+ * Context: chain->lock held.
+ */
+void dm_chain_walk_aim(struct dm_chain_walk *w, struct dm_chain *chain,
+		       unsigned int top, unsigned int bottom);
+
+/**
+ * dm_chain_walk_load() - make dm_chain_walk_look() work at a block
+ * @w: the walk
+ * @block: below @w->blocks
+ *
+ * Reads map pages if the top is not the active layer.
+ *
+ * Context: process, GFP_NOIO. Takes meta_lock of one layer after the other.
+ * Return: 0, or -EIO or -EBADMSG with @w->bad set.
+ */
+int dm_chain_walk_load(struct dm_chain_walk *w, u64 block);
+
+/**
+ * dm_chain_walk_look() - has a block to be copied, and how far does that go
+ * @w: the walk, loaded for @block
+ * @block: below @w->blocks
+ * @max: how many blocks the caller cares for, at least 1
+ * @count: gets the length of the run, at least 1; it ends where a region or,
+ *	if the top is not the active layer, a map page does
+ * @entry: gets what has to be copied: the id of the layer to read, or any id
+ *	with DM_CHAIN_OWNER_ZERO if there is nothing to read
+ *
+ * Copied is what the layers from the bottom up to the top hold and the top
+ * does not. If one of them ends before the top does, what lies below them all
+ * would show through once they are gone: then the block that the end cuts is
+ * copied too, whoever holds it, and the blocks after it become zero.
+ *
+ * Context: any. Return: true if the run has to be copied.
+ */
+bool dm_chain_walk_look(const struct dm_chain_walk *w, u64 block, u64 max,
+			u64 *count, u8 *entry);
+
+/**
+ * dm_chain_walk_count() - how much there is to copy
+ * @w: the walk
+ * @data: gets bytes that have to be read
+ * @zero: gets bytes that only become zero
+ *
+ * Context: process, GFP_NOIO. Return: as dm_chain_walk_load().
+ */
+int dm_chain_walk_count(struct dm_chain_walk *w, u64 *data, u64 *zero);
+
+/* Bytes of a run of blocks of the top; the last block may be partial. */
+u64 dm_chain_walk_bytes(const struct dm_chain_walk *w, u64 block, u64 count);
+
+static inline bool dm_chain_walk_in_range(const struct dm_chain_walk *w,
+					  u8 entry)
+{
+	return test_bit(dm_chain_owner_id(entry), w->range);
+}
+
+/**
+ * struct dm_chain_fault - where a job failed
+ * @error: negative errno, 0 if it did not
+ * @write: what failed was a write
+ * @at: first byte that was not copied
+ * @layer: name of the layer that was read or written
+ */
+struct dm_chain_fault {
+	int error;
+	bool write;
+	u64 at;
+	char layer[DM_CHAIN_NAME_LEN];
+};
+
+/**
+ * struct dm_chain_unit - one copy in flight
+ * @work: copies
+ * @job: its job
+ * @busy: in flight (job->lock)
+ * @block: first block
+ * @count: blocks, within one region
+ * @entry: what the dispatcher found there
+ * @range: lock on the blocks, if the top is the active layer
+ * @node: pinned node of the region, NULL if no entry of it has to change
+ * @buf: DM_CHAIN_UNIT_BYTES
+ */
+struct dm_chain_unit {
+	struct work_struct work;
+	struct dm_chain_job *job;
+	bool busy;
+	u64 block;
+	u32 count;
+	u8 entry;
+	struct dm_chain_range range;
+	struct dm_chain_owner_node *node;
+	struct dm_chain_buf *buf;
+};
+
+/**
+ * struct dm_chain_job - a stream job
+ * @ref: the layer's reference, and one of each presuspend that waits
+ * @chain: the view that drives it
+ * @top: the layer it belongs to
+ * @id: as given by the user
+ * @base: its base's name at its end, "" before (chain->lock)
+ * @bottom_uuid: of the lowest layer that is copied; ids and positions change
+ *	with a reload, this does not
+ * @bottom_raw: that layer is a raw base and has none
+ * @started: seconds since the epoch
+ * @begin: when it started
+ * @lock: protects what follows, up to @walk
+ * @state: as verbs see it: paused as soon as a pause was accepted. Changes
+ *	under chain->lock too
+ * @announced: state of the last event
+ * @stopped: the device is suspended
+ * @gone: not kicked any more
+ * @in_flight: busy units
+ * @idle: woken when that is 0
+ * @fault: the failure with the lowest offset
+ * @speed: bytes per second, 0 = unlimited
+ * @due: when the speed allows the next unit
+ * @cursor: next block to look at; changed by the dispatcher only
+ * @pass: 0 until the cursor has reached the end once
+ * @found: there was something to do in this pass
+ * @copied: bytes
+ * @zeroed: bytes that became zero, those read first included
+ * @skipped: bytes of the first pass with nothing to do
+ * @remaining: bytes still to be read and copied, not exact: see
+ *	dm_chain_job_remaining()
+ * @rate_since: begin of the current window
+ * @rate_bytes: copied in it
+ * @rate: of the window before, bytes per second
+ * @unsaved: states of an intermediate top changed since its last commit
+ * @unsaved_bytes: how much
+ * @unsaved_since: since when, jiffies
+ * @walk: what to copy. Written only while no unit is in flight, but for the
+ *	plan, which is the dispatcher's
+ * @unit: the units
+ * @work: the dispatcher, on chain->job_wq
+ */
+struct dm_chain_job {
+	struct kref ref;
+	struct dm_chain *chain;
+	struct dm_chain_layer *top;
+	char id[DM_CHAIN_NAME_LEN];
+	char base[DM_CHAIN_NAME_LEN];
+	u8 bottom_uuid[DM_CHAIN_UUID_LEN];
+	bool bottom_raw;
+	time64_t started;
+	ktime_t begin;
+
+	spinlock_t lock;	/* see "Locking" in dm-chain.h */
+	enum dm_chain_job_state state;
+	enum dm_chain_job_state announced;
+	bool stopped;
+	bool gone;
+	unsigned int in_flight;
+	wait_queue_head_t idle;
+	struct dm_chain_fault fault;
+	u64 speed;
+	ktime_t due;
+	u64 cursor;
+	unsigned int pass;
+	bool found;
+	u64 copied;
+	u64 zeroed;
+	u64 skipped;
+	u64 remaining;
+	ktime_t rate_since;
+	u64 rate_bytes;
+	u64 rate;
+	bool unsaved;
+	u64 unsaved_bytes;
+	unsigned long unsaved_since;
+
+	struct dm_chain_walk walk;
+	struct dm_chain_unit unit[DM_CHAIN_UNITS];
+	struct delayed_work work;
+};
+
+static inline u64 dm_chain_job_len(const struct dm_chain_job *job)
+{
+	return (u64)job->walk.size << SECTOR_SHIFT;
+}
+
+/* dm-chain-unit.c */
+
+/* Allocate and free the units' memory. Context: process. 0 or -ENOMEM. */
+int dm_chain_units_init(struct dm_chain_job *job);
+void dm_chain_units_exit(struct dm_chain_job *job);
+
+/* Blocks that fit in so many bytes, at least one. */
+static inline u32 dm_chain_unit_blocks(const struct dm_chain *chain, u32 bytes)
+{
+	return max_t(u32, 1, bytes / dm_chain_block_size(chain));
+}
+
+/**
+ * dm_chain_unit_start() - copy
+ * @u: busy, with block, count and entry set
+ *
+ * Kicks the dispatcher when it is through.
+ *
+ * Context: the dispatcher.
+ */
+void dm_chain_unit_start(struct dm_chain_unit *u);
+
+/* dm-chain-copy.c */
+
+enum dm_chain_copy {
+	DM_CHAIN_COPY_WAIT,	/* will be kicked or has set the timer */
+	DM_CHAIN_COPY_AGAIN,	/* it may not copy any more */
+	DM_CHAIN_COPY_DONE,	/* the top holds everything, in core */
+};
+
+/**
+ * dm_chain_copy() - start units until there is something to wait for
+ * @job: the job
+ *
+ * Context: the dispatcher.
+ */
+enum dm_chain_copy dm_chain_copy(struct dm_chain_job *job);
+
+/**
+ * dm_chain_copy_save() - commit what a job wrote
+ * @job: the job
+ *
+ * And let go of the states in core that nobody needs any more.
+ *
+ * Context: the dispatcher, or no unit is in flight. Return: 0 or an errno.
+ */
+int dm_chain_copy_save(struct dm_chain_job *job);
+
+/* dm-chain-job.c */
+
+/* The dispatcher. */
+void dm_chain_job_work(struct work_struct *work);
+
+void dm_chain_job_put(struct dm_chain_job *job);
+
+/* Change the state, if the table of states allows it. chain->lock held. */
+void dm_chain_job_set_state(struct dm_chain_job *job,
+			    enum dm_chain_job_state state);
+
+/* Send an event; that of a state only once. chain->lock held. */
+void dm_chain_job_event(struct dm_chain_job *job, enum dm_chain_event event);
+
+/* Run the dispatcher now. job->lock held. */
+void dm_chain_job_kick(struct dm_chain_job *job);
+
+/* Note a failure; that with the lowest offset counts. job->lock held. */
+void dm_chain_job_fail(struct dm_chain_job *job, int error, bool write, u8 id,
+		       u64 at);
+
+/* First byte that was not looked at yet, of a failed job not copied. job->lock
+ * held.
+ */
+u64 dm_chain_job_offset(const struct dm_chain_job *job);
+
+/* State as users see it: paused only when the offset stands still. job->lock
+ * held.
+ */
+enum dm_chain_job_state dm_chain_job_shown(const struct dm_chain_job *job);
+
+/* Positions of top and bottom in chain->order now. chain->lock held. Return:
+ * false if they are not there.
+ */
+bool dm_chain_job_positions(const struct dm_chain_job *job, unsigned int *top,
+			    unsigned int *bottom);
+
+/* Name of the layer below the bottom, "-" without one. chain->lock held. */
+const char *dm_chain_job_base(const struct dm_chain_job *job);
+
+/* Job of the layer at a position of the chain or NULL. chain->lock held. */
+struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos);
+
+/* Job with this id or NULL. chain->lock held. */
+struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id);
+
+/* dm-chain-start.c */
+
+/**
+ * dm_chain_scope() - positions of the layers that a message names
+ * @chain: the view
+ * @msg: stream or estimate
+ * @top: gets the position of the top in chain->order
+ * @bottom: gets that of the lowest layer that is copied; @top if there is none
+ * @why: gets the reason of a refusal
+ *
+ * Context: chain->lock held. Return: 0, -EINVAL (order), -ENOENT.
+ */
+int dm_chain_scope(struct dm_chain *chain, const struct dm_chain_msg *msg,
+		   unsigned int *top, unsigned int *bottom,
+		   struct dm_chain_why *why);
+
+/* Do two jobs share a layer? Lowest and highest position of each. */
+static inline bool dm_chain_jobs_overlap(unsigned int bottom_a,
+					 unsigned int top_a,
+					 unsigned int bottom_b,
+					 unsigned int top_b)
+{
+	return bottom_a <= top_b && bottom_b <= top_a;
+}
+
+#endif

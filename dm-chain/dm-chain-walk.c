@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dm-chain: what a job has to copy.
+ *
+ * Into the active layer: the blocks that the owner map gives to a layer of the
+ * job. It is looked up again under the range lock, because the guest may take
+ * a block at any time.
+ *
+ * Into a layer below the active one: the layers above it hide blocks from the
+ * owner map that it must get nevertheless. So its own view is computed, a map
+ * page at a time, from the states of the layers of the job. These change by
+ * nothing but the job, so the plan of a page stays true until the job is
+ * through with it.
+ */
+#include <linux/bitmap.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "dm-chain-job.h"
+
+int dm_chain_walk_init(struct dm_chain_walk *w)
+{
+	w->plan = kvmalloc(DM_CHAIN_BLOCKS_PER_PAGE, GFP_KERNEL);
+	w->own = kmalloc(DM_CHAIN_PAYLOAD, GFP_KERNEL);
+	w->states = kmalloc(DM_CHAIN_PAYLOAD, GFP_KERNEL);
+	return w->plan && w->own && w->states ? 0 : -ENOMEM;
+}
+
+void dm_chain_walk_exit(struct dm_chain_walk *w)
+{
+	kvfree(w->plan);
+	kfree(w->own);
+	kfree(w->states);
+}
+
+void dm_chain_walk_aim(struct dm_chain_walk *w, struct dm_chain *chain,
+		       unsigned int top, unsigned int bottom)
+{
+	u64 size[DM_CHAIN_MAX_LAYERS], limit[DM_CHAIN_MAX_LAYERS];
+	sector_t cut;
+	unsigned int i;
+
+	lockdep_assert_held(&chain->lock);
+	w->chain = chain;
+	w->top_id = chain->order[top];
+	w->top = chain->slot[w->top_id].layer;
+	w->active = w->top_id == chain->active;
+	w->nr = top;
+	w->bottom = bottom;
+	w->page = DM_CHAIN_NO_PAGE;
+
+	for (i = 0; i <= top; i++)
+		size[i] = chain->slot[chain->order[i]].layer->size >> SECTOR_SHIFT;
+	if (w->active)
+		size[top] = chain->size;
+	w->size = size[top];
+	w->blocks = dm_chain_nr_blocks(chain, w->size);
+
+	dm_chain_limits(size, top + 1, limit);
+	bitmap_zero(w->range, DM_CHAIN_ID_NOBODY + 1);
+	cut = w->size;
+	for (i = 0; i < top; i++) {
+		u8 id = chain->order[i];
+
+		w->id[i] = id;
+		w->limit[id] = limit[i];
+		if (i < bottom)
+			continue;
+		set_bit(id, w->range);
+		cut = min_t(sector_t, cut, size[i]);
+	}
+	w->limit[DM_CHAIN_ID_NOBODY] = 0;
+	w->cut = bottom && cut < w->size;
+	w->cut_block = cut >> chain->block_shift;
+	w->cut_inside = cut != w->cut_block << chain->block_shift;
+}
+
+u64 dm_chain_walk_bytes(const struct dm_chain_walk *w, u64 block, u64 count)
+{
+	unsigned int shift = w->chain->block_shift;
+	u64 end = min_t(u64, (block + count) << shift, w->size);
+
+	return (end - (block << shift)) << SECTOR_SHIFT;
+}
+
+/* Let the blocks @from to before @to of the page be what the layer at @pos
+ * holds of them, unless a layer above it does.
+ */
+static int walk_apply(struct dm_chain_walk *w, unsigned int pos, u32 from,
+		      u32 to)
+{
+	struct dm_chain *chain = w->chain;
+	u8 id = w->id[pos];
+	struct dm_chain_layer *layer = chain->slot[id].layer;
+	u64 first = (u64)w->page * DM_CHAIN_BLOCKS_PER_PAGE;
+	u64 held = dm_chain_nr_blocks(chain, layer->size >> SECTOR_SHIFT);
+	u64 shown = dm_chain_nr_blocks(chain, w->limit[id]);
+	bool raw = dm_chain_layer_raw(layer);
+	u32 n;
+	int r;
+
+	if (!raw) {
+		if (w->page >= layer->nr_pages)
+			return 0;
+		r = dm_chain_meta_read_states(layer, w->page, w->states);
+		if (r) {
+			w->bad = id;
+			return r;
+		}
+	}
+	for (n = from; n < to && first + n < held; n++) {
+		enum dm_chain_state state;
+
+		if (w->plan[n] != DM_CHAIN_NOBODY)
+			continue;
+		state = raw ? DM_CHAIN_DATA : dm_chain_state_get(w->states, n);
+		if (state == DM_CHAIN_UNALLOCATED)
+			continue;
+		w->plan[n] = id;
+		if (state == DM_CHAIN_ZERO || first + n >= shown)
+			w->plan[n] |= DM_CHAIN_OWNER_ZERO;
+	}
+	return 0;
+}
+
+/* Blocks that no layer of the job holds: see dm_chain_walk_look(). */
+static int walk_apply_rest(struct dm_chain_walk *w, u32 blocks)
+{
+	u64 first = (u64)w->page * DM_CHAIN_BLOCKS_PER_PAGE;
+	u64 keep = w->cut ? w->cut_block : w->blocks;
+	unsigned int pos;
+	u32 n;
+	int r;
+
+	if (w->cut && w->cut_inside && w->cut_block >= first &&
+	    w->cut_block - first < blocks) {
+		n = w->cut_block - first;
+		for (pos = w->bottom; pos--;) {
+			r = walk_apply(w, pos, n, n + 1);
+			if (r)
+				return r;
+		}
+	}
+	for (n = 0; n < blocks && first + n < keep; n++)
+		if (w->plan[n] == DM_CHAIN_NOBODY)
+			w->plan[n] = w->top_id;
+	return 0;
+}
+
+static int walk_plan(struct dm_chain_walk *w, u32 page)
+{
+	u64 first = (u64)page * DM_CHAIN_BLOCKS_PER_PAGE;
+	u32 blocks = min_t(u64, w->blocks - first, DM_CHAIN_BLOCKS_PER_PAGE);
+	unsigned int pos;
+	u32 n;
+	int r;
+
+	w->page = page;
+	r = dm_chain_meta_read_states(w->top, page, w->own);
+	if (r) {
+		w->bad = w->top_id;
+		return r;
+	}
+	for (n = 0; n < blocks; n++)
+		w->plan[n] = dm_chain_state_get(w->own, n) ==
+			     DM_CHAIN_UNALLOCATED ? DM_CHAIN_NOBODY : w->top_id;
+	for (pos = w->nr; pos-- > w->bottom;) {
+		r = walk_apply(w, pos, 0, blocks);
+		if (r)
+			return r;
+	}
+	return walk_apply_rest(w, blocks);
+}
+
+int dm_chain_walk_load(struct dm_chain_walk *w, u64 block)
+{
+	u32 page;
+	int r;
+
+	if (w->active)
+		return 0;
+	page = div_u64(block, DM_CHAIN_BLOCKS_PER_PAGE);
+	if (page == w->page)
+		return 0;
+	r = walk_plan(w, page);
+	if (r)
+		w->page = DM_CHAIN_NO_PAGE;
+	return r;
+}
+
+static bool walk_look_plan(const struct dm_chain_walk *w, u64 block, u64 max,
+			   u64 *count, u8 *entry)
+{
+	u32 n = block - (u64)w->page * DM_CHAIN_BLOCKS_PER_PAGE;
+	const u8 *end;
+
+	max = min_t(u64, max, DM_CHAIN_BLOCKS_PER_PAGE - n);
+	*entry = w->plan[n];
+	end = memchr_inv(&w->plan[n], *entry, max);
+	*count = end ? end - &w->plan[n] : max;
+	return dm_chain_owner_id(*entry) != w->top_id;
+}
+
+static bool walk_look_map(const struct dm_chain_walk *w, u64 block, u64 max,
+			  u64 *count, u8 *entry)
+{
+	u64 shown;
+
+	rcu_read_lock();
+	*entry = dm_chain_owner_lookup(w->chain->map, block, max, count);
+	rcu_read_unlock();
+
+	if (dm_chain_owner_id(*entry) == w->top_id)
+		return false;
+	if (!dm_chain_walk_in_range(w, *entry)) {
+		if (!w->cut)
+			return false;
+		if (block < w->cut_block) {
+			*count = min(*count, w->cut_block - block);
+			return false;
+		}
+		if (block > w->cut_block || !w->cut_inside) {
+			*entry = DM_CHAIN_NOBODY;
+			return true;
+		}
+		*count = 1;
+	}
+	if (!(*entry & DM_CHAIN_OWNER_ZERO)) {
+		shown = dm_chain_nr_blocks(w->chain,
+					   w->limit[dm_chain_owner_id(*entry)]);
+		if (block >= shown)
+			*entry |= DM_CHAIN_OWNER_ZERO;
+		else
+			*count = min(*count, shown - block);
+	}
+	return true;
+}
+
+bool dm_chain_walk_look(const struct dm_chain_walk *w, u64 block, u64 max,
+			u64 *count, u8 *entry)
+{
+	u64 region = (block | (DM_CHAIN_REGION_BLOCKS - 1)) + 1;
+
+	max = min3(max, region - block, w->blocks - block);
+	if (w->active)
+		return walk_look_map(w, block, max, count, entry);
+	return walk_look_plan(w, block, max, count, entry);
+}
+
+int dm_chain_walk_count(struct dm_chain_walk *w, u64 *data, u64 *zero)
+{
+	u64 block, count;
+
+	*data = 0;
+	*zero = 0;
+	for (block = 0; block < w->blocks; block += count) {
+		int r = dm_chain_walk_load(w, block);
+		u64 bytes;
+		u8 entry;
+
+		if (r)
+			return r;
+		if (dm_chain_walk_look(w, block, w->blocks - block, &count,
+				       &entry)) {
+			bytes = dm_chain_walk_bytes(w, block, count);
+			if (entry & DM_CHAIN_OWNER_ZERO)
+				*zero += bytes;
+			else
+				*data += bytes;
+		}
+		cond_resched();
+	}
+	return 0;
+}
