@@ -31,6 +31,7 @@
  * need only look at the bits.
  */
 #include <linux/bitmap.h>
+#include <linux/delay.h>
 #include <linux/slab.h>
 
 #include "dm-chain.h"
@@ -345,11 +346,14 @@ static void dm_chain_debt_paid(struct dm_chain_layer *layer)
 
 	if (!layer->debt)
 		return;
+	WRITE_ONCE(layer->debt, false);
+	/* A job lets go of what it has in core by itself. */
+	if (layer->job)
+		return;
 	xa_for_each(&layer->pages, p, page) {
 		xa_erase(&layer->pages, p);
 		kfree(page);
 	}
-	WRITE_ONCE(layer->debt, false);
 }
 
 int dm_chain_commit(struct dm_chain_layer *layer)
@@ -386,19 +390,32 @@ out:
 	return r;
 }
 
+/* Whoever asks for numbers must get an answer although a commit hangs. */
+static bool dm_chain_meta_lock_patiently(struct dm_chain_layer *layer)
+{
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (mutex_trylock(&layer->meta_lock))
+			return true;
+		msleep(20);
+	}
+	return false;
+}
+
 void dm_chain_layer_counts(struct dm_chain_layer *layer, u64 *data, u64 *zero)
 {
+	bool locked = dm_chain_meta_lock_patiently(layer);
 	unsigned long p;
 	u8 *payload;
 
-	mutex_lock(&layer->meta_lock);
-	*data = layer->allocated;
-	*zero = layer->zeroes;
-	if (!atomic_read(&layer->uncommitted))
-		goto out;
+	*data = READ_ONCE(layer->allocated);
+	*zero = READ_ONCE(layer->zeroes);
+	if (!locked)
+		return;
 	/* commit_buf is scratch between commits. */
 	payload = layer->commit_buf ? layer->commit_buf[0] : NULL;
-	if (!payload)
+	if (!payload || !atomic_read(&layer->uncommitted))
 		goto out;
 	for_each_set_bit(p, layer->dirty, layer->nr_pages) {
 		u32 count;

@@ -68,9 +68,6 @@ static int dm_chain_layer_init_meta(struct dm_chain_layer *layer,
 	if (r)
 		return r;
 
-	if (layer->sb.flags & DM_CHAIN_F_NEEDS_CHECK ||
-	    layer->sb.ro_compat & ~DM_CHAIN_KNOWN_RO_COMPAT)
-		layer->writable = false;
 	layer->size = sb->size;
 	layer->data_start = sb->data_offset >> SECTOR_SHIFT;
 	layer->seq = sb->seq + 1;
@@ -92,6 +89,13 @@ static int dm_chain_layer_init_meta(struct dm_chain_layer *layer,
 	    !layer->dir_slot_b || !layer->dir_torn || !layer->counts)
 		return dm_chain_refuse(why, -ENOMEM, "out of memory");
 	return 0;
+}
+
+void dm_chain_layer_upgrade(struct dm_chain_layer *layer)
+{
+	layer->writable = !dm_chain_layer_raw(layer) &&
+			  !(layer->sb.flags & DM_CHAIN_F_NEEDS_CHECK) &&
+			  !(layer->sb.ro_compat & ~DM_CHAIN_KNOWN_RO_COMPAT);
 }
 
 struct dm_chain_layer *dm_chain_layer_create(struct block_device *data,
@@ -118,7 +122,6 @@ struct dm_chain_layer *dm_chain_layer_create(struct block_device *data,
 	layer->data_bdev = data;
 	layer->meta_bdev = meta;
 	layer->key = meta ? meta->bd_dev : data->bd_dev;
-	layer->writable = writable;
 	layer->size = bdev_nr_bytes(data);
 	mutex_init(&layer->meta_lock);
 	xa_init(&layer->pages);
@@ -134,6 +137,8 @@ struct dm_chain_layer *dm_chain_layer_create(struct block_device *data,
 		dm_chain_layer_free(layer);
 		return ERR_PTR(r);
 	}
+	if (writable)
+		dm_chain_layer_upgrade(layer);
 	list_add(&layer->list, &dm_chain_layers);
 	return layer;
 }

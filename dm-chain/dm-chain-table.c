@@ -431,6 +431,8 @@ static int dm_chain_take_layer(struct dm_chain_ctor *x, unsigned int i)
 				       x->c[i].name, f->data->name);
 	if (layer) {
 		layer->refs++;
+		if (f->writable && !layer->writable)
+			dm_chain_layer_upgrade(layer);
 	} else {
 		layer = dm_chain_layer_create(f->data->bdev, meta, x->c[i].sb,
 					      f->writable, &x->why);

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 
 #include "dm-chain.h"
+#include "dm-chain-event.h"
 
 static void dm_chain_presuspend(struct dm_target *ti)
 {

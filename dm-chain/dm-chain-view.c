@@ -424,7 +424,7 @@ int dm_chain_bind(struct dm_chain *chain, struct dm_chain_table *t)
 			continue;
 		}
 		t->entry[i].dropped = false;
-		pos++;
+		id_of_entry[i] = chain->order[pos++];
 	}
 	if (pos < old) {
 		DMERR("%s: the live chain has changed since the table was loaded: load it again",
@@ -563,8 +563,9 @@ void dm_chain_release(struct dm_chain *chain)
 	for (i = 0; i < t->nr && !t->read_only; i++) {
 		struct dm_chain_layer *layer = t->entry[i].layer;
 
+		/* A layer without a buffer was not written by anybody. */
 		if (layer == active ? chain->writable :
-		    layer->debt || layer->job)
+		    layer->writable && layer->commit_buf)
 			dm_chain_settle(layer);
 	}
 	mutex_lock(&active->meta_lock);
@@ -599,7 +600,9 @@ void dm_chain_drop(struct dm_chain *chain, unsigned int first,
 	chain->nr -= count;
 	dm_chain_set_limits(chain);
 
+	mutex_unlock(&chain->lock);
 	dm_chain_drain(chain);
+	mutex_lock(&chain->lock);
 
 	for (i = 0; i < count; i++) {
 		struct dm_chain_layer *layer = chain->slot[dropped[i]].layer;

@@ -206,11 +206,12 @@ struct dm_chain_epoch {
  * @map: owner map
  * @ranges: range locks
  * @lock: see "Locking"
- * @slot: by id
+ * @slot: by id; nobody's stays empty
  * @order: ids, base first, the active layer last
  * @nr: how many are in @order
  * @active: id of the active layer
  * @live: table that owns the chain now, NULL while suspended
+ * @jobs_stopped: from presuspend to resume (@lock)
  * @is_current: it is the view of its device, live or suspended
  * @writable: guest writes are taken
  * @raised: the content generation was raised since preresume
@@ -247,11 +248,12 @@ struct dm_chain {
 	struct dm_chain_range_locks *ranges;
 
 	struct mutex lock;
-	struct dm_chain_slot slot[DM_CHAIN_ID_NOBODY];
+	struct dm_chain_slot slot[DM_CHAIN_ID_NOBODY + 1];
 	u8 order[DM_CHAIN_MAX_LAYERS];
 	unsigned int nr;
 	u8 active;
 	struct dm_chain_table *live;
+	bool jobs_stopped;
 	bool is_current;
 	bool writable;
 	bool raised;
@@ -395,6 +397,9 @@ struct dm_chain_layer *dm_chain_layer_create(struct block_device *data,
 					     struct dm_chain_why *why);
 
 void dm_chain_layer_put(struct dm_chain_layer *layer);
+
+/* Its devices were opened for writing now, if they were not before. */
+void dm_chain_layer_upgrade(struct dm_chain_layer *layer);
 
 /* Allocate what commits need. Context: process, GFP_NOIO. 0 or -ENOMEM. */
 int dm_chain_layer_prepare(struct dm_chain_layer *layer);
@@ -559,7 +564,9 @@ bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload);
  */
 int dm_chain_flag(struct dm_chain_layer *layer, u32 set, u32 clear);
 
-/* Current numbers of blocks, dirty pages counted afresh. Context: process. */
+/* Current numbers of blocks, dirty pages counted afresh; those of the last
+ * commit if the one in progress hangs. Context: process.
+ */
 void dm_chain_layer_counts(struct dm_chain_layer *layer, u64 *data, u64 *zero);
 
 /* dm-chain-view.c: the chain of a mapped device */
@@ -627,8 +634,9 @@ int dm_chain_find_name(struct dm_chain *chain, const char *name);
  * The owner map must not name them any more. On return every read of them, the
  * guest's or the target's own, has completed.
  *
- * Context: process, chain->lock held; sleeps until reads have completed, does
- * not wait for anything that needs chain->lock.
+ * Context: process, chain->lock held; it is released while waiting for the
+ * reads, which may take as long as a device does. The caller keeps a suspend
+ * away meanwhile.
  */
 void dm_chain_drop(struct dm_chain *chain, unsigned int first,
 		   unsigned int count);
@@ -774,7 +782,7 @@ int dm_chain_rw(struct bio_set *bios, struct block_device *bdev,
 
 /**
  * dm_chain_job_start() - the message "stream"
- * @chain: live and resumed
+ * @chain: live and resumed; dm_chain_registry is held too
  * @msg: as parsed
  * @why: gets the reason of a refusal
  *
