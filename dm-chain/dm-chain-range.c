@@ -161,15 +161,19 @@ void dm_chain_range_unlock(struct dm_chain_range_locks *locks,
 	for (other = overlap_first(b, r); other; other = overlap_next(other, r)) {
 		if (!ranges_conflict(r, other) || --other->blockers)
 			continue;
-		other->granted = true;
 		list_add_tail(&other->list, &granted);
 	}
 	spin_unlock_irqrestore(&b->lock, flags);
 
-	/* A grant function may free its range, but none of the others. */
+	/*
+	 * Once it is marked granted, its owner may unlock a range and use it
+	 * again: it is off the list by then.
+	 */
 	while (!list_empty(&granted)) {
 		other = list_first_entry(&granted, struct dm_chain_range, list);
 		list_del_init(&other->list);
+		/* Pairs with smp_load_acquire() of an owner that looks early. */
+		smp_store_release(&other->granted, true);
 		other->grant(other);
 	}
 }

@@ -31,7 +31,9 @@ struct dm_chain_range_node {
  * @list: among those that one unlock granted
  * @blockers: earlier ranges in the way; changes under the bucket's lock
  * @exclusive: excludes shared ranges too
- * @granted: held; written under the bucket's lock
+ * @granted: held. Set right before @grant is called; an owner that may look
+ *	earlier does so with smp_load_acquire(), and keeps the range's memory
+ *	until @grant has returned
  * @grant: see dm_chain_range_lock(); NULL if only dm_chain_range_trylock() is used
  *
  * Its memory belongs to the caller and must stay until it is unlocked.
@@ -95,8 +97,8 @@ bool dm_chain_range_lock(struct dm_chain_range_locks *locks,
  * @locks: the chain's locks
  * @r: the range, held
  *
- * Those that have nothing earlier in their way any more are held, in the order
- * of their first blocks, before the first grant function is called.
+ * Those that have nothing earlier in their way any more are granted, in the
+ * order of their first blocks.
  *
  * Context: any.
  */

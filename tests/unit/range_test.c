@@ -23,6 +23,8 @@ struct tracked {
 	u64 arrival;		/* 0: neither held nor waiting */
 	bool waiting;
 	bool unlock_when_granted;
+	struct tracked *watched;	/* another range, and whether it was */
+	bool watched_granted;		/* granted when this one was */
 };
 
 struct bench {
@@ -39,6 +41,8 @@ static void granted(struct dm_chain_range *r)
 	t->grants++;
 	t->turn = ++t->bench->turns;
 	t->waiting = false;
+	if (t->watched)
+		t->watched_granted = t->watched->range.granted;
 	if (t->unlock_when_granted)
 		dm_chain_range_unlock(t->bench->locks, r);
 }
@@ -220,6 +224,27 @@ static void unlock_when_granted(struct kunit *test)
 	unlock(&b->range[0]);
 }
 
+/* One unlock lets two in: nobody looks granted before it is its turn. */
+static void granted_in_turn(struct kunit *test)
+{
+	struct tracked *held = range(test, 0, 0, 10, true);
+	struct tracked *first = range(test, 1, 0, 1, true);
+	struct tracked *second = range(test, 2, 5, 6, true);
+
+	KUNIT_ASSERT_TRUE(test, lock(held));
+	KUNIT_ASSERT_FALSE(test, lock(first));
+	KUNIT_ASSERT_FALSE(test, lock(second));
+	first->watched = second;
+	second->watched = first;
+	unlock(held);
+	KUNIT_EXPECT_EQ(test, first->turn, 1U);
+	KUNIT_EXPECT_FALSE(test, first->watched_granted);
+	KUNIT_EXPECT_EQ(test, second->turn, 2U);
+	KUNIT_EXPECT_TRUE(test, second->watched_granted);
+	unlock(first);
+	unlock(second);
+}
+
 static void regions_are_apart(struct kunit *test)
 {
 	static const u64 regions[] = { 0, 1, 63, 64, 1ULL << 20, 1ULL << 32, 1ULL << 51 };
@@ -324,6 +349,7 @@ static struct kunit_case range_cases[] = {
 	KUNIT_CASE(nobody_overtakes),
 	KUNIT_CASE(first_come_first_served),
 	KUNIT_CASE(unlock_when_granted),
+	KUNIT_CASE(granted_in_turn),
 	KUNIT_CASE(regions_are_apart),
 	KUNIT_CASE(random_ranges),
 	{}
