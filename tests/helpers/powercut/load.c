@@ -12,7 +12,7 @@
  *	w a write of one to four whole blocks, s a smaller one, u one with FUA,
  *	f a flush, d a discard, z a write-zeroes
  * -c: take the letters in turn instead, all for one block, then for the next
- * -n: how many, each thread; -u: and go on until FILE exists
+ * -n: how many, each thread; -u: and go on, slower, until FILE exists
  * -f: the view as a SCSI disk; FUA writes go there, because a block device
  *	follows what it was written with RWF_DSYNC by a flush
  * -e: operations may fail
@@ -230,10 +230,11 @@ static void change(struct thread *t, char letter, unsigned long long sector,
 {
 	unsigned long long seq = __atomic_fetch_add(&next_seq, 1,
 						    __ATOMIC_RELAXED);
-	unsigned long long range[2] = {
-		sector * POWERCUT_SECTOR, count * POWERCUT_SECTOR,
-	};
+	unsigned long long range[2];
 	int r;
+
+	range[0] = sector * POWERCUT_SECTOR;
+	range[1] = count * POWERCUT_SECTOR;
 
 	mark(t, "%c %llu %llu %u", letter == 's' ? 'w' : letter, seq, sector,
 	     count);
@@ -319,8 +320,11 @@ static void *run(void *arg)
 	unsigned int n;
 
 	for (n = 0; n < MAX_OPS; n++) {
-		if (n >= opt.ops && (!opt.until || !access(opt.until, F_OK)))
-			return NULL;
+		if (n >= opt.ops) {
+			if (!opt.until || !access(opt.until, F_OK))
+				return NULL;
+			usleep(20000);
+		}
 		step(t);
 	}
 	errx(1, "%s does not appear", opt.until);

@@ -3,9 +3,10 @@
  * Cut the power at many points of a log and read the chain, each time, as one
  * that comes back to the disks would.
  *
- *	powercut replay [-s SEED] [-r RANDOM] [-n POINTS] [-v] LOG
+ *	powercut replay [-s SEED] [-r OUTCOMES] [-n POINTS] [-v] LOG
  *
- * RANDOM: how many random outcomes each cut is tried with; POINTS: how many
+ * OUTCOMES: how many outcomes of those in cut.h each point is tried with, by
+ * chance (behind what was acknowledged, KEEP_NONE as well); POINTS: how many
  * points of a scenario are taken by chance, beside those around each flush and
  * behind each acknowledged one. A test is one kind of cut in one phase of one
  * scenario. Exit status: 0, 1 if a test failed, 2 if there was nothing to test.
@@ -53,7 +54,7 @@ struct replay {
 	struct region *region;
 	struct tally (*tally)[NR_CUTS];	/* by phase */
 	u64 seed;
-	unsigned int random;
+	unsigned int outcomes;
 	unsigned int points;
 	bool verbose;
 
@@ -294,14 +295,16 @@ static void cut(struct replay *rp, enum cut_kind kind, enum cut_keep keep)
 static void cuts(struct replay *rp, enum cut_kind kind)
 {
 	unsigned int i;
-	int keep;
 
-	for (keep = KEEP_NONE; keep < KEEP_RANDOM; keep++)
-		if (kind != CUT_RANDOM || keep == KEEP_NEWEST ||
-		    keep == KEEP_TORN)
-			cut(rp, kind, keep);
-	for (i = 0; i < rp->random; i++)
-		cut(rp, kind, KEEP_RANDOM);
+	if (kind == CUT_ACKNOWLEDGED)
+		cut(rp, kind, KEEP_NONE);
+	for (i = 0; i < rp->outcomes; i++) {
+		u64 number = cut_chance(rp->seed + rp->pos * 64 + i);
+		unsigned int keep = number % (NR_KEEP + 2);
+
+		/* a third of them random */
+		cut(rp, kind, keep < NR_KEEP ? keep : KEEP_RANDOM);
+	}
 }
 
 static void set_regions(struct replay *rp)
@@ -408,7 +411,7 @@ static void report(const struct replay *rp, unsigned int *passed,
 
 int replay_main(int argc, char **argv)
 {
-	struct replay rp = { .seed = 1, .random = 2, .points = 200 };
+	struct replay rp = { .seed = 1, .outcomes = 2, .points = 200 };
 	unsigned int passed = 0, failed = 0;
 	long pos = 0, from = 0;
 	int opt;
@@ -419,7 +422,7 @@ int replay_main(int argc, char **argv)
 			rp.seed = strtoull(optarg, NULL, 0);
 			break;
 		case 'r':
-			rp.random = strtoul(optarg, NULL, 0);
+			rp.outcomes = strtoul(optarg, NULL, 0);
 			break;
 		case 'n':
 			rp.points = strtoul(optarg, NULL, 0);
@@ -432,7 +435,7 @@ int replay_main(int argc, char **argv)
 		}
 	}
 	if (optind + 1 != argc)
-		errx(2, "usage: powercut replay [-s SEED] [-r RANDOM] [-n POINTS] [-v] LOG");
+		errx(2, "usage: powercut replay [-s SEED] [-r OUTCOMES] [-n POINTS] [-v] LOG");
 	log_open(&rp.log, argv[optind]);
 	disks_init(&rp.disks, &rp.log);
 	rp.region = calloc(rp.log.devices, sizeof(*rp.region));
