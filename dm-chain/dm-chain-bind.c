@@ -30,7 +30,7 @@ static int dm_chain_check_generations(struct dm_chain_table *t)
 		b = above ? &above->sb.backing : NULL;
 		if (b && b->kind == DM_CHAIN_BACKING_LAYER && b->generation &&
 		    b->generation != layer->sb.generation) {
-			DMERR("%s: layer %s has changed since its overlay %s was bound to it: generation %llu, not %llu",
+			DMERR("%s: layer %s changed behind its overlay %s: generation %llu, not %llu",
 			      dm_device_name(t->md), t->entry[i].name,
 			      above->sb.name, layer->sb.generation,
 			      b->generation);
@@ -166,7 +166,7 @@ static void dm_chain_warn_rollback(struct dm_chain_table *t)
 
 	if (active->writable && !t->read_only &&
 	    active->sb.flags & DM_CHAIN_F_HAS_OVERLAY)
-		DMWARN("%s: layer %s has the overlay %pUb, which becomes invalid at the first write",
+		DMWARN("%s: layer %s has overlay %pUb: invalid after the first write",
 		       dm_device_name(t->md), t->entry[t->nr - 1].name,
 		       active->sb.overlay_uuid);
 }

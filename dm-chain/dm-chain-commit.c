@@ -380,7 +380,7 @@ int dm_chain_commit(struct dm_chain_layer *layer)
 	} else {
 		dm_chain_commit_undo(layer);
 		if (!layer->failed)
-			DMERR("layer %s: commit failed: error %d; nothing is allocated until one succeeds",
+			DMERR("layer %s: commit failed: error %d; nothing is allocated now",
 			      layer->sb.name, r);
 		WRITE_ONCE(layer->failed, true);
 		dm_chain_flag(layer, DM_CHAIN_F_NEEDS_CHECK, 0);

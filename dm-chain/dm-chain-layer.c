@@ -12,6 +12,7 @@
 
 #include "dm-chain.h"
 
+/* See "Locking" in dm-chain.h. */
 DEFINE_MUTEX(dm_chain_registry);
 LIST_HEAD(dm_chain_tables);
 LIST_HEAD(dm_chains);

@@ -273,13 +273,18 @@ static int dm_chain_load_read(struct dm_chain_load *load, bool dir,
 	int r;
 
 	dm_chain_batch_init(&batch);
-	for (i = 0; i < load->nr; i++)
-		for (slot = 0; slot < 2; slot++)
-			dm_chain_batch_submit(&batch, layer, REQ_OP_READ,
-					      dir ? dm_chain_dir_offset(&layer->geo, slot, load->index[i]) :
-						    dm_chain_map_offset(&layer->geo, slot, load->index[i]),
-					      load->page[slot][i],
-					      load->index[i]);
+	for (i = 0; i < load->nr; i++) {
+		u32 index = load->index[i];
+
+		for (slot = 0; slot < 2; slot++) {
+			u64 offset = dir ?
+				dm_chain_dir_offset(&layer->geo, slot, index) :
+				dm_chain_map_offset(&layer->geo, slot, index);
+
+			dm_chain_batch_submit(&batch, layer, REQ_OP_READ, offset,
+					      load->page[slot][i], index);
+		}
+	}
 	r = dm_chain_batch_wait(&batch);
 	if (r)
 		return dm_chain_refuse(why, r,

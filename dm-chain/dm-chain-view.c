@@ -412,7 +412,7 @@ int dm_chain_bind(struct dm_chain *chain, struct dm_chain_table *t)
 	lockdep_assert_held(&chain->lock);
 
 	if (old && !chain->is_current) {
-		DMERR("%s: layers of the live chain have gone since the table was loaded: load it again",
+		DMERR("%s: layers of the chain have gone: load the table again",
 		      dm_device_name(chain->md));
 		return -ESTALE;
 	}
