@@ -153,10 +153,11 @@ static unsigned int layer_emit(struct dm_chain_table *t,
 	const char *backing = "-", *state;
 	u64 data = 0, zero = 0;
 
-	if (pos < 0)
+	/* Not before the last read of it has completed. */
+	if (entry->dropped)
 		state = "releasable";
 	else
-		state = pos + 1 == chain->nr ? "active" : "backing";
+		state = pos + 1 == (int)chain->nr ? "active" : "backing";
 	if (pos > 0)
 		backing = chain->slot[chain->order[pos - 1]].name;
 	if (raw) {

@@ -598,11 +598,16 @@ void dm_chain_drop(struct dm_chain *chain, unsigned int first,
 	memmove(chain->order + first, chain->order + first + count,
 		chain->nr - first - count);
 	chain->nr -= count;
-	dm_chain_set_limits(chain);
 
 	mutex_unlock(&chain->lock);
 	dm_chain_drain(chain);
 	mutex_lock(&chain->lock);
+
+	/*
+	 * Limits only grow here. A reader that found an owner below the dropped
+	 * layers before its block became the top's must not meet the new limit.
+	 */
+	dm_chain_set_limits(chain);
 
 	for (i = 0; i < count; i++) {
 		struct dm_chain_layer *layer = chain->slot[dropped[i]].layer;
