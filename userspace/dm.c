@@ -331,22 +331,53 @@ static int send_message(const char *name, const char *message, char **reply,
 	return ret;
 }
 
+/* "stream", and "job" but for its failed ranges: what "error" remembers. */
+static bool is_change(const char *message)
+{
+	return !strncmp(message, "stream", 6) || !strncmp(message, "job ", 4);
+}
+
+/* Why a query was refused: "<device>: message refused: <why>: error <errno>" */
+static void query_reason(int log, struct dm_chain_why *why)
+{
+	static const char mark[] = "message refused: ";
+	struct dm_chain_why line = { "" };
+	char *text, *end, *next;
+
+	kernel_log_reason(log, &line);
+	text = strstr(line.text, mark);
+	if (!text)
+		return;
+	text += strlen(mark);
+	end = strstr(text, ": error ");
+	while (end && (next = strstr(end + 1, ": error ")))
+		end = next;
+	if (end)
+		*end = 0;
+	dm_chain_refuse(why, 0, "%s", text);
+}
+
 int live_message(const char *name, const char *message, char **reply,
 		 struct dm_chain_why *why)
 {
 	struct live live;
+	int ret, log;
 	char *text;
-	int ret;
 
 	/* Another target may understand the same words otherwise. */
 	ret = live_open(&live, name, why);
 	live_close(&live);
 	if (ret)
 		return ret;
+	log = kernel_log_mark();
 	ret = send_message(name, message, reply, why);
-	if (!ret)
-		return 0;
-	if (send_message(name, "error", &text, NULL))
+	if (ret && !is_change(message)) {
+		query_reason(log, why);
+		return ret;
+	}
+	if (log >= 0)
+		close(log);
+	if (!ret || send_message(name, "error", &text, NULL))
 		return ret;
 	text[strcspn(text, "\n")] = 0;
 	if (text[0])

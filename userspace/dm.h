@@ -71,7 +71,7 @@ int live_inactive_table(const char *name, char **params,
 /**
  * live_message() - send a message
  * @reply: gets the answer, "" if there is none; free() it. May be NULL
- * @why: a refusal in the target's own words ("error" message)
+ * @why: a refusal in the target's own words
  */
 int live_message(const char *name, const char *message, char **reply,
 		 struct dm_chain_why *why);
