@@ -47,6 +47,8 @@
  * @id: ids of the layers below @top, base first
  * @limit: by id, where what the layer shows to @top ends, sectors
  * @range: ids of the layers that are copied
+ * @below: those of all layers below the top, and nobody's: whom the view may
+ *	take a block from that the top comes to hold
  * @size: of the top, sectors
  * @blocks: of the top, the last may be partial
  * @cut: a layer that is copied ends before the top, and something lies below
@@ -70,6 +72,7 @@ struct dm_chain_walk {
 	u8 id[DM_CHAIN_MAX_LAYERS];
 	sector_t limit[DM_CHAIN_ID_NOBODY + 1];
 	DECLARE_BITMAP(range, DM_CHAIN_ID_NOBODY + 1);
+	DECLARE_BITMAP(below, DM_CHAIN_ID_NOBODY + 1);
 	sector_t size;
 	u64 blocks;
 	bool cut;
@@ -147,6 +150,12 @@ static inline bool dm_chain_walk_in_range(const struct dm_chain_walk *w,
 					  u8 entry)
 {
 	return test_bit(dm_chain_owner_id(entry), w->range);
+}
+
+static inline bool dm_chain_walk_is_below(const struct dm_chain_walk *w,
+					  u8 entry)
+{
+	return test_bit(dm_chain_owner_id(entry), w->below);
 }
 
 /**

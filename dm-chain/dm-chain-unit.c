@@ -119,7 +119,10 @@ static void unit_set_states(struct dm_chain_unit *u, u64 block, u32 count,
 	}
 }
 
-/* Give what the view takes from a layer of the job to the top. */
+/*
+ * Give what the view takes from a layer below the top to the top. That is a
+ * layer of the job, but for blocks behind the end of a short one.
+ */
 static void unit_move_owners(struct dm_chain_unit *u, u64 block, u32 count,
 			     u8 entry)
 {
@@ -135,7 +138,7 @@ static void unit_move_owners(struct dm_chain_unit *u, u64 block, u32 count,
 		rcu_read_lock();
 		old = dm_chain_owner_lookup(map, block, end - block, &run);
 		rcu_read_unlock();
-		if (!dm_chain_walk_in_range(w, old))
+		if (!dm_chain_walk_is_below(w, old))
 			continue;
 		for (n = 0; n < run; n++)
 			dm_chain_owner_move(u->node, block + n, old, entry);
@@ -272,7 +275,7 @@ static int unit_copy_active(struct dm_chain_unit *u)
 }
 
 /* Pin the region's node if the view takes any block of the unit from a layer
- * of the job. No block comes to one later, so this holds until the end.
+ * below the top. No block comes to one later, so this holds until the end.
  */
 static int unit_pin_below(struct dm_chain_unit *u)
 {
@@ -288,7 +291,7 @@ static int unit_pin_below(struct dm_chain_unit *u)
 		rcu_read_lock();
 		entry = dm_chain_owner_lookup(map, block, end - block, &run);
 		rcu_read_unlock();
-		if (!dm_chain_walk_in_range(w, entry))
+		if (!dm_chain_walk_is_below(w, entry))
 			continue;
 		u->node = dm_chain_owner_pin(map, block, GFP_NOIO);
 		return u->node ? 0 : -ENOMEM;

@@ -58,12 +58,15 @@ void dm_chain_walk_aim(struct dm_chain_walk *w, struct dm_chain *chain,
 
 	dm_chain_limits(size, top + 1, limit);
 	bitmap_zero(w->range, DM_CHAIN_ID_NOBODY + 1);
+	bitmap_zero(w->below, DM_CHAIN_ID_NOBODY + 1);
+	set_bit(DM_CHAIN_ID_NOBODY, w->below);
 	cut = w->size;
 	for (i = 0; i < top; i++) {
 		u8 id = chain->order[i];
 
 		w->id[i] = id;
 		w->limit[id] = limit[i];
+		set_bit(id, w->below);
 		if (i < bottom)
 			continue;
 		set_bit(id, w->range);
