@@ -8,10 +8,9 @@
 BOOT_MODULES="virtio_pci 9pnet_virtio 9p configfs loop"
 
 # content_id FILE...: a name for what is in the files, whatever their dates.
-# Names below the checkout count as they are seen from its root.
 content_id()
 {
-	(cd "$ROOT" && sha256sum -- "$@") | sha256sum | cut -c 1-16
+	sha256sum -- "$@" | sha256sum | cut -c 1-16
 }
 
 # The files that "make module" and "make tools helpers" read.
@@ -35,40 +34,55 @@ tool_sources()
 		LC_ALL=C sort)
 }
 
-# build_in NEWDIR MAKEARGS...: make in a copy of the sources listed on stdin,
-# with the output in NEWDIR/log.
-build_in()
+# cached NAME LISTER COMMAND ARG...: the cache directory NAME-ID, filled by
+# COMMAND with the new directory and what LISTER lists in its src/. ID stands for
+# the files' content. They are copied before they are looked at: somebody may be
+# editing.
+cached()
 {
-	local dir=$1
+	local name=$1 copy id
 	shift
 
-	mkdir "$dir/src"
-	(cd "$ROOT" && cpio -pdm --quiet "$dir/src") &&
-	make -C "$dir/src" -j "$(nproc)" "$@" >"$dir/log" 2>&1
+	copy=$(mktemp -d "${TMPDIR:-/tmp}/dm-chain-build.XXXXXX")
+	(cd "$ROOT" && "$1" | cpio -pd --quiet "$copy") ||
+		{ rm -rf "$copy"; return 1; }
+	id=$(cd "$copy" && find . -type f | LC_ALL=C sort | xargs -d '\n' sha256sum |
+		sha256sum | cut -c 1-16)
+	shift
+	once "$CACHE/build/$name-$id" with_copy "$copy" "$@" ||
+		{ rm -rf "$copy"; return 1; }
+	rm -rf "$copy"
+	echo "$CACHE/build/$name-$id"
+}
+
+with_copy()
+{
+	local new=${*: -1}
+
+	cp -r "$1" "$new/src"
+	shift
+	"$@"
 }
 
 # module_dir RELEASE: the directory with dm-chain.ko built for that kernel.
 module_dir()
 {
-	local sources dir
-
-	mapfile -t sources < <(module_sources)
-	dir=$CACHE/build/module-$1-$(content_id "${sources[@]}" \
-		"/lib/modules/$1/build/Makefile" "/boot/vmlinuz-$1")
-	once "$dir" make_module "$1" || return
-	echo "$dir"
+	cached "module-$1-$(stat -c %Y "/lib/modules/$1/build/Makefile")" \
+		module_sources make_module "$1"
 }
 
 make_module()
 {
-	if module_sources |
-	   build_in "$2" module "KDIR=/lib/modules/$1/build" &&
-	   [ -e "$2/src/dm-chain.ko" ]; then
-		mv "$2/src/dm-chain.ko" "$2"
-		rm -rf "$2/src"
+	local new=$2
+
+	if make -C "$new/src" -j "$(nproc)" module \
+		"KDIR=/lib/modules/$1/build" >"$new/log" 2>&1 &&
+	   [ -e "$new/src/dm-chain.ko" ]; then
+		mv "$new/src/dm-chain.ko" "$new"
+		rm -rf "$new/src"
 		return
 	fi
-	cat "$2/log" >&2
+	cat "$new/log" >&2
 	return 1
 }
 
@@ -77,19 +91,14 @@ make_module()
 # others can be used nevertheless.
 tools_dir()
 {
-	local sources dir
-
-	mapfile -t sources < <(tool_sources)
-	dir=$CACHE/build/tools-$(content_id "${sources[@]}")
-	once "$dir" make_tools || return
-	echo "$dir"
+	cached tools tool_sources make_tools
 }
 
 make_tools()
 {
 	local new=$1 f
 
-	tool_sources | build_in "$new" -k tools helpers ||
+	make -C "$new/src" -j "$(nproc)" -k tools helpers >"$new/log" 2>&1 ||
 		grep -E 'error:|undefined|\*\*\*' "$new/log" >"$new/broken"
 	mkdir "$new/bin"
 	for f in "$new"/src/userspace/chainsetup "$new"/src/tests/bin/*; do
@@ -140,8 +149,9 @@ initramfs()
 {
 	local dir
 
-	dir=$CACHE/boot/initramfs-$1-$(content_id tests/vm/init.c \
-		tests/vm/lib.sh "$2/dm-chain.ko" "/lib/modules/$1/modules.dep")
+	dir=$CACHE/boot/initramfs-$1-$(content_id "$ROOT/tests/vm/init.c" \
+		"$ROOT/tests/vm/lib.sh" "$2/dm-chain.ko" \
+		"/lib/modules/$1/modules.dep")
 	once "$dir" make_initramfs "$1" "$2" || return
 	echo "$dir/cpio"
 }
