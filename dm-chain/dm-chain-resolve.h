@@ -39,8 +39,9 @@ struct dm_chain_candidate {
  *
  * Entries are tried downwards until one carries the UUID sought; others are
  * skipped. A reference that is unset takes the entry right below (none if the
- * entry is the lowest). Generations must match, a raw base must not be shorter
- * than recorded, the block size is one for the whole chain.
+ * entry is the lowest). Generations must match, unless 0 says that the reference
+ * is not bound yet; nothing must be shorter than recorded; the block size is one
+ * for the whole chain.
  *
  * Return: 0; -ENODEV if a layer is missing, -ESTALE if the one found has
  * changed since, -EINVAL if it does not fit.

@@ -163,6 +163,7 @@ class Layer:
         f["data_offset"] = u64(page, 144)
         require(f["data_offset"] + f["max_size"] < 1 << 63, "data offset")
         f["generation"] = u64(page, 152)
+        require(f["generation"] > 0, "generation")
         f["overlay_uuid"] = uuid(page, 160)
         if f["flags"] & 4:
             require(f["overlay_uuid"] not in (NO_UUID, f["uuid"]), "overlay")

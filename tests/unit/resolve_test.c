@@ -285,6 +285,22 @@ static void changed_layer(struct kunit *test)
 	expect_chain(test, l, "ADE");
 }
 
+/* A reference that the first activation binds takes any content. */
+static void not_bound_yet(struct kunit *test)
+{
+	struct line *l = line_a_to_e(test);
+
+	l->sb[4].backing.generation = 0;
+	expect_chain(test, l, "ABCDE");
+	l->sb[3].generation = 12345;
+	expect_chain(test, l, "ABCDE");
+	/* But only the layer it names, and as large as it was. */
+	l->sb[3].size -= 512;
+	KUNIT_EXPECT_EQ(test, resolve(l), -ESTALE);
+	sample_uuid(l->sb[3].uuid, 0x99);
+	KUNIT_EXPECT_EQ(test, resolve(l), -ENODEV);
+}
+
 static void sizes_of_backings(struct kunit *test)
 {
 	struct line *l = line_a_to_e(test);
@@ -513,6 +529,7 @@ static struct kunit_case resolve_cases[] = {
 	KUNIT_CASE(missing_layer),
 	KUNIT_CASE(missing_raw_base),
 	KUNIT_CASE(changed_layer),
+	KUNIT_CASE(not_bound_yet),
 	KUNIT_CASE(sizes_of_backings),
 	KUNIT_CASE(unset_backings),
 	KUNIT_CASE(one_block_size),

@@ -29,6 +29,7 @@ static inline void sample_minimal(struct dm_chain_sb *sb)
 	sb->block_size = 4096;
 	sb->size = GIB;
 	sb->max_size = 4 * GIB;
+	sb->generation = 1;
 	sb->backing.kind = DM_CHAIN_BACKING_NONE;
 }
 
