@@ -133,6 +133,62 @@ static void collapse_amid_fill(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dm_chain_owner_memory(race_map), empty);
 }
 
+/* Two make a node for the same region: one of the nodes stays. */
+static void pin_amid_pin(struct kunit *test)
+{
+	u64 empty = dm_chain_owner_memory(race_map), with_node;
+	struct dm_chain_owner_node *node;
+
+	shim_race = race_pin;
+	node = dm_chain_owner_pin(race_map, 0, GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, !shim_race);
+	KUNIT_EXPECT_PTR_EQ(test, node, race_node);
+	with_node = dm_chain_owner_memory(race_map);
+	KUNIT_EXPECT_LT(test, with_node, empty + 2 * DM_CHAIN_REGION_BLOCKS);
+
+	/* It is pinned twice. */
+	dm_chain_owner_unpin(node);
+	dm_chain_owner_collapse(race_map, 0);
+	KUNIT_EXPECT_EQ(test, dm_chain_owner_memory(race_map), with_node);
+	dm_chain_owner_unpin(race_node);
+	dm_chain_owner_collapse(race_map, 0);
+	KUNIT_EXPECT_EQ(test, dm_chain_owner_memory(race_map), empty);
+}
+
+/* A neighbour in the same word changes while a block is moved. */
+static void set_amid_move(struct kunit *test)
+{
+	struct dm_chain_owner_node *node;
+
+	node = dm_chain_owner_pin(race_map, 0, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, node);
+	shim_race = race_set;
+	KUNIT_EXPECT_TRUE(test, dm_chain_owner_move(node, 6, DM_CHAIN_NOBODY, 2));
+	KUNIT_ASSERT_TRUE(test, !shim_race);
+	KUNIT_EXPECT_EQ(test, entry_of(6), 2);
+	KUNIT_EXPECT_EQ(test, entry_of(7), 6);
+
+	/* The block itself does: whoever was first wins. */
+	shim_race = race_set;
+	KUNIT_EXPECT_FALSE(test, dm_chain_owner_move(node, 8, 6, 2));
+	dm_chain_owner_set(node, 7, 1, 1);
+	KUNIT_EXPECT_FALSE(test, dm_chain_owner_move(node, 7, 1, 2));
+	KUNIT_ASSERT_TRUE(test, !shim_race);
+	KUNIT_EXPECT_EQ(test, entry_of(7), 6);
+	dm_chain_owner_unpin(node);
+}
+
+/* A node appears while a whole region is filled. */
+static void set_amid_fill(struct kunit *test)
+{
+	shim_race = race_set;
+	KUNIT_EXPECT_EQ(test, dm_chain_owner_fill(race_map, 0, DM_CHAIN_REGION_BLOCKS, 3,
+						  GFP_KERNEL), 0);
+	KUNIT_ASSERT_TRUE(test, !shim_race);
+	KUNIT_EXPECT_EQ(test, entry_of(7), 3);
+	KUNIT_EXPECT_EQ(test, entry_of(8), 3);
+}
+
 /*
  * A thread. Each block has one thread that writes it, as the range locks see
  * to in the module; all threads read all blocks and collapse all regions.
@@ -252,6 +308,9 @@ static struct kunit_case owner_races_cases[] = {
 	KUNIT_CASE(set_amid_collapse),
 	KUNIT_CASE(collapse_amid_pin),
 	KUNIT_CASE(collapse_amid_fill),
+	KUNIT_CASE(pin_amid_pin),
+	KUNIT_CASE(set_amid_move),
+	KUNIT_CASE(set_amid_fill),
 	KUNIT_CASE(threads),
 	{}
 };

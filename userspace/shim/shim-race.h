@@ -10,8 +10,8 @@
 #include <linux/compiler.h>
 
 /*
- * Called once, when a test has set it: before the next local_irq_save() or
- * atomic_inc_unless_negative().
+ * Called once, when a test has set it: before the next local_irq_save(),
+ * atomic_inc_unless_negative() or exchange with a comparison.
  */
 __weak void (*shim_race)(void);
 

@@ -75,6 +75,7 @@ static inline bool atomic_inc_not_zero(atomic_t *v)
 #define cmpxchg(ptr, old, new) \
 	({ \
 		typeof(*(ptr)) __old = (old); \
+		shim_race_now(); \
 		__atomic_compare_exchange_n(ptr, &__old, new, false, \
 					    __ATOMIC_SEQ_CST, \
 					    __ATOMIC_SEQ_CST); \
@@ -83,8 +84,12 @@ static inline bool atomic_inc_not_zero(atomic_t *v)
 
 /* True if exchanged; *@oldp gets what was there otherwise. */
 #define try_cmpxchg(ptr, oldp, new) \
-	__atomic_compare_exchange_n(ptr, oldp, new, false, __ATOMIC_SEQ_CST, \
-				    __ATOMIC_SEQ_CST)
+	({ \
+		shim_race_now(); \
+		__atomic_compare_exchange_n(ptr, oldp, new, false, \
+					    __ATOMIC_SEQ_CST, \
+					    __ATOMIC_SEQ_CST); \
+	})
 
 #define xchg(ptr, new)	__atomic_exchange_n(ptr, new, __ATOMIC_SEQ_CST)
 
