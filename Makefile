@@ -63,10 +63,10 @@ core-sources:
 	@printf '%s\n' $(core)
 
 demo:
-	tests/demo/run
+	@tests/demo/run
 
 check:
-	tests/run $(TIERS)
+	@tests/run $(TIERS)
 
 lint:
 	@scripts/lint
