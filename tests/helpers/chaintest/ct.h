@@ -279,6 +279,15 @@ void verify_info(struct chain *c);
 void verify_all(struct chain *c);
 void verify_disk_view(struct chain *c);
 void verify_closed(struct chain *c);
+void verify_tool(struct chain *c);
+
+/* writers.c */
+struct writers *writers_start(struct chain *c);
+void writers_more(struct writers *ws);
+void writers_stop(struct writers *ws);
+
+/* refuse.c */
+bool load_refused(const char *params, u64 sectors, const char *text);
 
 /* uevent.c */
 int uevent_open(void);

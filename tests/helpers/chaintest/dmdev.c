@@ -99,6 +99,7 @@ int dmd_load(const char *name, const struct dm_seg *seg, unsigned int nr,
 	return r;
 }
 
+/* Without segments: a device without a table. */
 int dmd_try_create(const char *name, const struct dm_seg *seg, unsigned int nr,
 		   bool read_only)
 {
@@ -108,7 +109,7 @@ int dmd_try_create(const char *name, const struct dm_seg *seg, unsigned int nr,
 	/* Without a table: the create ioctl alone. */
 	r = task_run(task);
 	dm_task_destroy(task);
-	if (r)
+	if (r || !nr)
 		return r;
 	r = dmd_load(name, seg, nr, read_only);
 	if (!r)

@@ -37,6 +37,7 @@ static void end(struct chain *c)
 	verify_all(c);
 	chain_close(c);
 	verify_closed(c);
+	verify_tool(c);
 	chain_open(c);
 	verify_all(c);
 }
@@ -141,26 +142,58 @@ static void must_fail(struct chain *c, enum io_op op, u64 offset, u64 len,
 	free(buf);
 }
 
-/* Allocations and flushes fail, nothing that was acknowledged goes back. */
+/* After a commit that failed by itself, in the background, it may be refused. */
+static void try_write(struct chain *c, u64 offset)
+{
+	u32 tag = pattern_new_tag();
+	void *buf = io_buf(BS);
+
+	pattern_fill(buf, tag, offset / SECTOR, BS / SECTOR);
+	if (!io_do(c->fd, IO_WRITE, offset, BS, buf))
+		model_write(c, offset, BS, tag);
+	free(buf);
+}
+
+/*
+ * Allocations and flushes fail, nothing that was acknowledged goes back. Here
+ * and below a device breaks first, while nothing is dirty: a commit may begin
+ * by itself at any time.
+ */
 static void commit_fails(void)
 {
 	struct chain *c = raw_and_e();
 	struct layer *e = chain_active(c);
 
-	chain_write(c, 2 * BS, BS);
-	chain_discard(c, 1 * BS, BS);
 	slice_break(e->meta);
+	try_write(c, 2 * BS);
+	if (!io_do(c->fd, IO_DISCARD, 1 * BS, BS, NULL))
+		model_discard(c, 1 * BS, BS);
 	must_fail(c, IO_FLUSH, 0, 0, "a flush without metadata");
 	check_mode(c, "fail");
 	must_fail(c, IO_WRITE, 9 * BS, BS, "an allocation without metadata");
 	must_fail(c, IO_FLUSH, 0, 0, "the next flush");
-	chain_write(c, 2 * BS, BS);
 	verify_view(c);
 	slice_mend(e->meta);
 	chain_flush(c);
 	check_mode(c, "rw");
 	verify_all(c);
 	chain_write(c, 9 * BS, BS);
+	end(c);
+}
+
+/* What is held already can be overwritten; nothing new is to be committed. */
+static void overwrite_after_failure(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+
+	slice_break(e->meta);
+	try_write(c, 2 * BS);
+	must_fail(c, IO_FLUSH, 0, 0, "a flush without metadata");
+	chain_write(c, 1 * BS, BS);
+	chain_write(c, 1 * BS + 512, 512);
+	verify_view(c);
+	slice_mend(e->meta);
 	end(c);
 }
 
@@ -214,9 +247,9 @@ static void metadata_flush_fails(void)
 	/* The second commit: the first writes both slots. */
 	chain_write(c, 2 * BS, BS);
 	chain_flush(c);
-	durable_page(e, copy);
-	chain_write(c, 3 * BS, BS);
 	slice_flush_fails(e->meta, true);
+	durable_page(e, copy);
+	try_write(c, 3 * BS);
 	for (i = 0; i < 3; i++) {
 		must_fail(c, IO_FLUSH, 0, 0, "a flush whose metadata flush fails");
 		ct_check(page_is_there(e, copy),
@@ -237,8 +270,8 @@ static void data_flush_fails(void)
 	struct chain *c = raw_and_e();
 	struct layer *e = chain_active(c);
 
-	chain_write(c, 2 * BS, BS);
 	slice_flush_fails(e->data, true);
+	try_write(c, 2 * BS);
 	must_fail(c, IO_FLUSH, 0, 0, "a flush whose data flush fails");
 	must_fail(c, IO_FLUSH, 0, 0, "a second flush whose data flush fails");
 	ct_check(state_on_disk(e, 2) == DM_CHAIN_UNALLOCATED,
@@ -263,8 +296,8 @@ static void snapshot_debt(void)
 	int r;
 
 	/* Held and committed: nothing dirty but in the device's cache. */
-	chain_write(c, 1 * BS, BS);
 	slice_flush_fails(e->data, true);
+	chain_write(c, 1 * BS, BS);
 	model_push(c, f);
 	line = chain_params(c->layer, c->nr, "3 format block_size 8");
 	r = chain_load(c, line);
@@ -445,6 +478,7 @@ const struct scenario durable_scenarios[] = {
 	{ "holes", "fua-on-an-uncommitted-block", fua_overwrite },
 	{ "holes", "commit-by-itself", timed_commit },
 	{ "holes", "failed-commit-retried", commit_fails },
+	{ "holes", "overwrite-after-a-failed-commit", overwrite_after_failure },
 	{ "holes", "failed-metadata-flush-retried", metadata_flush_fails },
 	{ "holes", "failed-data-flush-retried", data_flush_fails },
 	{ "holes", "snapshot-without-flush-leaves-a-debt", snapshot_debt },

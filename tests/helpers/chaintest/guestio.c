@@ -8,8 +8,6 @@
 
 #include "ct.h"
 
-#define THREADS	3
-
 /* B alone holds the first MiB, in one run. */
 static struct chain *three_layers(u64 size, u32 block_size)
 {
@@ -35,6 +33,7 @@ static void finish(struct chain *c, int top, int base)
 	chain_release(c);
 	chain_close(c);
 	verify_closed(c);
+	verify_tool(c);
 	chain_open(c);
 	verify_all(c);
 }
@@ -117,6 +116,8 @@ static void being_copied(u32 block_size, int top)
 	slice_hold(sub[0]);
 	stream_start(c, top, 0, "");
 	ct_sleep_ms(50);
+	/* Not later: a discard of the same file waits for one that is held. */
+	chain_discard(c, MIB + 7 * bs, bs);
 	for (i = 0; i < ARRAY_SIZE(tag); i++)
 		tag[i] = pattern_new_tag();
 	io[0] = aio_start(c->fd, IO_WRITE, 0, bs, tag[0]);
@@ -131,7 +132,6 @@ static void being_copied(u32 block_size, int top)
 	/* Elsewhere nothing waits, not even a flush. */
 	chain_write(c, MIB + 3 * bs, bs);
 	chain_write(c, MIB + 5 * bs + 512, 512);
-	chain_discard(c, MIB + 7 * bs, bs);
 	chain_flush(c);
 	ct_check(job_live(c, c->layer[top]->name),
 		 "the job is over although its source is held");
@@ -168,115 +168,16 @@ static void being_copied_below(void)
 	being_copied(4096, 2);
 }
 
-/*
- * Each thread owns blocks of its own, and its sectors of every fourth block,
- * which several of them write in parts at the same time.
- */
-struct writer {
-	pthread_t thread;
-	struct chain *c;
-	unsigned int id;
-	unsigned int ops;
-	int stop;
-};
-
-static void check_sectors(struct chain *c, u64 block, unsigned int step,
-			  unsigned int first, u8 *buf)
-{
-	u64 offset = block * c->block_size;
-	u64 len = min(c->size - offset, (u64)c->block_size);
-	int r = io_do(c->fd, IO_READ, offset, len, buf);
-	u64 i, s;
-
-	ct_check(!r, "read: %s", strerror(-r));
-	for (i = first; i < len / SECTOR; i += step) {
-		s = offset / SECTOR + i;
-		ct_check(pattern_is(buf + i * SECTOR, c->view[s], s),
-			 "sector %llu (block %llu) shows %s, expected write %u",
-			 s, block, pattern_describe(buf + i * SECTOR),
-			 c->view[s]);
-	}
-}
-
-static void one_op(struct writer *w, u8 *buf)
-{
-	struct chain *c = w->c;
-	u64 bs = c->block_size;
-	u64 block = ct_random(c->size / bs);
-	u64 offset = block * bs;
-	u64 n = bs / SECTOR;
-
-	if (block % 4 == 0) {
-		if (ct_random(3)) {
-			n = ct_random(n / THREADS) * THREADS + w->id;
-			chain_write(c, offset + n * SECTOR, SECTOR);
-		} else {
-			check_sectors(c, block, THREADS, w->id, buf);
-		}
-		return;
-	}
-	if (block % THREADS != w->id)
-		return;
-	w->ops++;
-	switch (ct_random(8)) {
-	case 0:
-		chain_discard(c, offset, bs);
-		break;
-	case 1:
-		chain_zero(c, offset, bs);
-		break;
-	case 2:
-	case 3:
-		chain_write(c, offset, bs);
-		break;
-	case 4:
-	case 5:
-		n = ct_random(n);
-		chain_write(c, offset + n * SECTOR,
-			    (1 + ct_random(bs / SECTOR - n)) * SECTOR);
-		break;
-	default:
-		check_sectors(c, block, 1, 0, buf);
-	}
-}
-
-static void *writer(void *data)
-{
-	struct writer *w = data;
-	u8 *buf = io_buf(w->c->block_size);
-
-	ct_seed(w->id + 1);
-	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED))
-		one_op(w, buf);
-	free(buf);
-	return NULL;
-}
-
+/* Several threads that write all the time. */
 static void threads(u32 block_size, int top, int base, const char *words)
 {
 	struct chain *c = three_layers(4 * MIB, block_size);
 	const char *id = c->layer[top]->name;
-	struct writer w[THREADS] = {};
-	unsigned int i;
+	struct writers *w = writers_start(c);
 
-	for (i = 0; i < THREADS; i++) {
-		w[i].c = c;
-		w[i].id = i;
-		ct_check(!pthread_create(&w[i].thread, NULL, writer, &w[i]),
-			 "no thread");
-	}
-	ct_sleep_ms(20);
 	stream_start(c, top, base, words);
 	job_wait(c, id);
-	for (i = 0; i < THREADS; i++)
-		ct_wait(__atomic_load_n(&w[i].ops, __ATOMIC_RELAXED) > 30,
-			"thread %u makes no progress", i);
-	for (i = 0; i < THREADS; i++)
-		__atomic_store_n(&w[i].stop, 1, __ATOMIC_RELAXED);
-	for (i = 0; i < THREADS; i++) {
-		pthread_join(w[i].thread, NULL);
-		ct_note("thread %u: %u operations", i, w[i].ops);
-	}
+	writers_stop(w);
 	finish(c, top, base);
 }
 

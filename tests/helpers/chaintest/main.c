@@ -8,6 +8,7 @@
  * "run" prints "ok NAME", "not ok NAME" or "ok NAME # SKIP" for each scenario,
  * with "# ..." lines before it; it exits 0 unless it could not run them.
  */
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 
 #include "ct.h"
 
-#define TIME_LIMIT_MS	180000
+#define TIME_LIMIT_MS	100000
 
 static const struct scenario *const all[] = {
 	instrument_scenarios,
@@ -26,6 +27,7 @@ static const struct scenario *const all[] = {
 	short_scenarios,
 	durable_scenarios,
 	race_scenarios,
+	order_scenarios,
 };
 
 static void usage(void)
@@ -50,6 +52,31 @@ static int wait_for(pid_t pid)
 	return status;
 }
 
+/* Where its threads hang. */
+static void show_stacks(pid_t pid)
+{
+	char *dir = ct_str("/proc/%d/task", pid);
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		char *path = ct_str("%s/%s/stack", dir, e->d_name);
+		FILE *f = fopen(path, "r");
+		char line[256];
+
+		while (f && fgets(line, sizeof(line), f)) {
+			line[strcspn(line, "\n")] = '\0';
+			ct_note("%s: %s", e->d_name, line);
+		}
+		if (f)
+			fclose(f);
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	free(dir);
+}
+
 static void run(const struct scenario *s, const char *pool)
 {
 	u64 start = ct_now_ms();
@@ -71,6 +98,7 @@ static void run(const struct scenario *s, const char *pool)
 	status = wait_for(pid);
 	if (status == -1) {
 		ct_note("FAILED: no end within %d s", TIME_LIMIT_MS / 1000);
+		show_stacks(pid);
 		/* What hangs in the kernel has to be let go first. */
 		dmd_cleanup_devices(true);
 		kill(pid, SIGKILL);

@@ -132,6 +132,9 @@ static void one(unsigned int nr, unsigned int top, int base, u32 block_size,
 	verify_all(c);
 	chain_close(c);
 	verify_closed(c);
+	/* Of the last pair the chain has kept most layers. */
+	if (top == nr - 1 && base == (int)top - 1)
+		verify_tool(c);
 	free(line);
 }
 

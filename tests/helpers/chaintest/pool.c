@@ -21,7 +21,7 @@
 
 static char pool_devno[32];
 static u64 pool_size;
-static u64 pool_used;
+static u64 pool_used = MIB;
 static int pool_fd = -1;
 static unsigned int nr_slices;
 static struct slice *slices;
@@ -61,7 +61,7 @@ void pool_reset(void)
 		if (slices->fd >= 0)
 			close(slices->fd);
 	dmd_cleanup_devices(false);
-	pool_used = 0;
+	pool_used = MIB;
 }
 
 /**

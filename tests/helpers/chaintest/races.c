@@ -36,6 +36,7 @@ static void end(struct chain *c)
 	verify_all(c);
 	chain_close(c);
 	verify_closed(c);
+	verify_tool(c);
 }
 
 /*

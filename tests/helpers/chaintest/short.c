@@ -65,6 +65,7 @@ static void short_middle(u32 block_size, u64 b_size, bool raw_base, int base)
 	verify_all(c);
 	chain_close(c);
 	verify_closed(c);
+	verify_tool(c);
 }
 
 static void short_4k(void)
