@@ -67,29 +67,36 @@ static bool dm_chain_unbound(const struct dm_chain_backing *b)
 	       (b->kind == DM_CHAIN_BACKING_LAYER && !b->generation);
 }
 
+void dm_chain_bind_reference(struct dm_chain_backing *b,
+			     const struct dm_chain_layer *below)
+{
+	if (!dm_chain_unbound(b))
+		return;
+	if (!below) {
+		b->kind = DM_CHAIN_BACKING_NONE;
+		return;
+	}
+	b->size = below->size;
+	if (dm_chain_layer_raw(below)) {
+		b->kind = DM_CHAIN_BACKING_RAW;
+	} else {
+		b->kind = DM_CHAIN_BACKING_LAYER;
+		memcpy(b->uuid, below->sb.uuid, DM_CHAIN_UUID_LEN);
+		b->generation = below->sb.generation;
+	}
+}
+
 /* Step 1. @below is NULL for the lowest layer. */
 static int dm_chain_bind_overlay(struct dm_chain_layer *layer,
 				 struct dm_chain_layer *below)
 {
-	struct dm_chain_backing *b = &layer->next.backing;
 	int r = 0;
 
 	mutex_lock(&layer->meta_lock);
 	if (!dm_chain_unbound(&layer->sb.backing))
 		goto out;
 	layer->next = layer->sb;
-	if (!below) {
-		b->kind = DM_CHAIN_BACKING_NONE;
-	} else {
-		b->size = below->size;
-		if (dm_chain_layer_raw(below)) {
-			b->kind = DM_CHAIN_BACKING_RAW;
-		} else {
-			b->kind = DM_CHAIN_BACKING_LAYER;
-			memcpy(b->uuid, below->sb.uuid, DM_CHAIN_UUID_LEN);
-			b->generation = below->sb.generation;
-		}
-	}
+	dm_chain_bind_reference(&layer->next.backing, below);
 	r = dm_chain_meta_write_sb(layer);
 out:
 	mutex_unlock(&layer->meta_lock);

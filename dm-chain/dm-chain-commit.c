@@ -69,10 +69,23 @@ bool dm_chain_uncommitted(struct dm_chain_layer *layer, u64 block, u64 count)
 	if (!atomic_read(&layer->uncommitted))
 		return false;
 	dm_chain_pages_of(block, count, &page, &last);
-	for (; page <= last; page++)
-		if (test_bit(page, layer->dirty) ||
-		    test_bit(page, layer->committing))
+	for (; page <= last; page++) {
+		/*
+		 * A page enters a commit by committing first and dirty off then,
+		 * and may leave it by dirty first and committing off then: it is
+		 * in neither only if dirty, committing, dirty, read in this
+		 * order, say so. Pairs with the bit operations in
+		 * dm_chain_take() and dm_chain_commit_undo().
+		 */
+		if (test_bit(page, layer->dirty))
 			return true;
+		smp_rmb();
+		if (test_bit(page, layer->committing))
+			return true;
+		smp_rmb();
+		if (test_bit(page, layer->dirty))
+			return true;
+	}
 	return false;
 }
 
@@ -96,6 +109,8 @@ static void dm_chain_owner_states(struct dm_chain_layer *layer, u32 page,
 		entry = dm_chain_owner_lookup(chain->map, block, end - block,
 					      &run);
 		rcu_read_unlock();
+		/* A region that writes have filled needs no node any more. */
+		dm_chain_owner_collapse(chain->map, block);
 		block += run;
 		if (dm_chain_owner_id(entry) != layer->owner_id) {
 			n += run;
@@ -262,6 +277,7 @@ static void dm_chain_commit_undo(struct dm_chain_layer *layer)
 	for_each_set_bit(p, layer->committing, layer->nr_pages) {
 		if (test_and_set_bit(p, layer->dirty))
 			atomic_dec(&layer->uncommitted);
+		/* test_and_set_bit() is a full barrier, see above. */
 		clear_bit(p, layer->committing);
 	}
 }

@@ -253,6 +253,9 @@ static int job_replace_backing(struct dm_chain_job *job)
 		mutex_lock(&lowest->meta_lock);
 		backing = lowest->sb.backing;
 		mutex_unlock(&lowest->meta_lock);
+		/* A layer that could not be written may not be bound yet. */
+		dm_chain_bind_reference(&backing, bottom ?
+			chain->slot[chain->order[bottom - 1]].layer : NULL);
 	}
 	r = job_write_result(job, DM_CHAIN_RESULT_COMPLETED, &backing);
 	if (r)

@@ -221,6 +221,7 @@ int dm_chain_meta_format(struct dm_chain_layer *layer)
 	layer->sb = layer->next;
 	layer->sb_slot = 1;
 	layer->to_format = false;
+	layer->loaded = true;
 	layer->meta_flushed = true;
 	return 0;
 }

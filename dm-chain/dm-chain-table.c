@@ -148,7 +148,7 @@ static void dm_chain_look(struct dm_chain_ctor *x, unsigned int i)
 	if (c->raw) {
 		c->size = bdev_nr_bytes(f->data->bdev);
 		r = dm_chain_find_sb(x, f, f->data->bdev);
-		f->has_sb = r != -ENODATA && !f->zeroed;
+		f->has_sb = r != -ENODATA && r != -EIO && !f->zeroed;
 		return;
 	}
 	r = dm_chain_find_sb(x, f, f->meta->bdev);

@@ -54,7 +54,7 @@ static int unit_read(struct dm_chain_unit *u, u64 block, u32 count, u8 id)
 	end = min(end, w->limit[id]);
 	if (end > first) {
 		shown = (end - first) << SECTOR_SHIFT;
-		r = dm_chain_rw(&chain->bios, slot->bdev, REQ_OP_READ,
+		r = dm_chain_rw(&chain->job_bios, slot->bdev, REQ_OP_READ,
 				slot->start + first, u->buf, 0,
 				unit_round(slot->bdev, shown, all));
 		if (r) {
@@ -76,7 +76,7 @@ static int unit_write(struct dm_chain_unit *u, u64 block, u32 count,
 	size_t bytes = dm_chain_walk_bytes(w, block, count);
 	int r;
 
-	r = dm_chain_rw(&chain->bios, slot->bdev, REQ_OP_WRITE,
+	r = dm_chain_rw(&chain->job_bios, slot->bdev, REQ_OP_WRITE,
 			slot->start + (block << chain->block_shift), u->buf,
 			offset, unit_round(slot->bdev, bytes, all));
 	if (r)

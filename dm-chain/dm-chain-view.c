@@ -97,6 +97,7 @@ static void dm_chain_destroy(struct dm_chain *chain)
 	for (i = 0; i < ARRAY_SIZE(chain->epochs); i++)
 		percpu_ref_exit(&chain->epochs[i].ref);
 	mempool_exit(&chain->units);
+	bioset_exit(&chain->job_bios);
 	bioset_exit(&chain->bios);
 	if (chain->ranges)
 		dm_chain_range_locks_destroy(chain->ranges);
@@ -135,7 +136,8 @@ struct dm_chain *dm_chain_create(struct mapped_device *md, u32 block_size,
 	chain->ranges = dm_chain_range_locks_create();
 	if (!chain->map || !chain->ranges)
 		goto bad;
-	if (bioset_init(&chain->bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS))
+	if (bioset_init(&chain->bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS) ||
+	    bioset_init(&chain->job_bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS))
 		goto bad;
 	if (mempool_init(&chain->units, 2, dm_chain_unit_alloc,
 			 dm_chain_unit_free, (void *)(size_t)block_size))
@@ -331,13 +333,15 @@ int dm_chain_stage(struct dm_chain_table *t, unsigned int first,
 		if (!t->bigger)
 			r = -ENOMEM;
 	}
-	for (arg.entry = first; arg.entry < t->nr && !r; arg.entry++) {
+	for (arg.entry = 0; arg.entry < t->nr && !r; arg.entry++) {
 		struct dm_chain_layer *layer = t->entry[arg.entry].layer;
 
 		t->entry[arg.entry].changes = READ_ONCE(layer->changes);
-		if (!layer->to_format)
-			r = dm_chain_meta_load(layer, dm_chain_stage_page, &arg,
-					       why);
+		if (dm_chain_layer_raw(layer) || layer->to_format)
+			continue;
+		/* The map of a layer that moved to another device is known. */
+		r = dm_chain_meta_load(layer, arg.entry < first ? NULL :
+				       dm_chain_stage_page, &arg, why);
 	}
 	if (r == -ENOMEM)
 		dm_chain_refuse(why, r, "out of memory");

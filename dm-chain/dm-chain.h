@@ -112,7 +112,8 @@ struct dm_chain_epoch {
  * @epoch: current one; RCU
  * @epochs: the two that take turns
  * @drain_lock: one drain at a time (inside @lock)
- * @bios: for the target's own data I/O
+ * @bios: for the target's own data I/O that guests wait for
+ * @job_bios: for that of jobs
  * @units: buffers of one block for merges
  * @io_wq: deferred guest bios
  * @commit_wq: commits that guests wait for
@@ -159,6 +160,7 @@ struct dm_chain {
 	struct mutex drain_lock;
 
 	struct bio_set bios;
+	struct bio_set job_bios;
 	mempool_t units;
 	struct workqueue_struct *io_wq;
 	struct workqueue_struct *commit_wq;
@@ -352,7 +354,16 @@ void dm_chain_unstage(struct dm_chain_table *t);
 int dm_chain_ctr(struct dm_target *ti, unsigned int argc, char **argv);
 void dm_chain_dtr(struct dm_target *ti);
 
-/* dm-chain-bind.c: called by device mapper */
+/* dm-chain-bind.c */
+
+/*
+ * Complete a reference that is unbound; @below is what it rests on, NULL for
+ * nothing. chain->lock held, so that @below stays.
+ */
+void dm_chain_bind_reference(struct dm_chain_backing *b,
+			     const struct dm_chain_layer *below);
+
+/* Called by device mapper. */
 int dm_chain_preresume(struct dm_target *ti);
 void dm_chain_postsuspend(struct dm_target *ti);
 
