@@ -28,6 +28,7 @@ static const struct scenario *const all[] = {
 	durable_scenarios,
 	race_scenarios,
 	order_scenarios,
+	sharing_scenarios,
 };
 
 static void usage(void)

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chaintest: layers that several devices share, and layers that changed while
+ * they were not looked at.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ct.h"
+
+#define BS	4096
+
+/* Another chain on the lower @nr layers of @c, with @l on top. */
+static struct chain *clone_of(struct chain *c, unsigned int nr, const char *dev,
+			      struct layer *l)
+{
+	struct chain *other = chain_new(dev, c->block_size);
+
+	memcpy(other->layer, c->layer, nr * sizeof(*c->layer));
+	other->nr = nr;
+	/* Only what is on top is written and frozen. */
+	other->size = other->layer[nr - 1]->size;
+	other->view = ct_alloc(other->size / SECTOR * sizeof(u32));
+	model_view(other->layer, nr, other->view);
+	chain_push(other, l);
+	return other;
+}
+
+static void end(struct chain *c)
+{
+	verify_all(c);
+	chain_close(c);
+	verify_closed(c);
+}
+
+static void golden_base(void)
+{
+	struct chain *one = chain_new("one", BS);
+	struct chain *two;
+
+	chain_push(one, layer_raw_new("A", MIB, BS));
+	chain_push(one, layer_new("B", MIB, BS, LAYER_INLINE));
+	chain_fill(one, 20);
+	chain_push(one, layer_new("E", MIB, BS, LAYER_INLINE));
+	two = clone_of(one, 1, "two", layer_new("F", MIB, BS, LAYER_SEPARATE));
+	chain_fill(one, 20);
+	chain_fill(two, 20);
+	verify_all(one);
+	verify_all(two);
+	chain_stream(one, 2, 0);
+	verify_all(one);
+	verify_all(two);
+	chain_stream(two, 1, -1);
+	chain_fill(one, 20);
+	verify_all(two);
+	end(one);
+	end(two);
+	chain_open(one);
+	end(one);
+	chain_open(two);
+	end(two);
+}
+
+/* A formatted layer below two devices: neither may write it. */
+static void golden_layer(void)
+{
+	struct chain *one = chain_new("one", BS);
+	struct chain *two;
+	char *why, *devno;
+
+	chain_push(one, layer_raw_new("A", MIB, BS));
+	chain_push(one, layer_new("B", MIB, BS, LAYER_INLINE));
+	chain_fill(one, 20);
+	chain_push(one, layer_new("E", MIB, BS, LAYER_INLINE));
+	two = clone_of(one, 2, "two", layer_new("F", MIB, BS, LAYER_SEPARATE));
+	chain_fill(one, 20);
+	chain_fill(two, 20);
+	verify_all(one);
+	verify_all(two);
+
+	/* Into it: refused, naming the other user. */
+	ct_check(msg_try(one, "stream top B") == -EBUSY,
+		 "a stream into a shared layer: %s",
+		 strerror(-msg_try(one, "stream top B")));
+	why = msg(one, "error");
+	devno = dmd_devno(two->dev);
+	ct_check(strstr(why, two->dev) || strstr(why, devno),
+		 "the reason does not name %s (%s): \"%s\"", two->dev, devno, why);
+	/* Out of it: allowed, and of no concern to the other. */
+	chain_stream(one, 2, 0);
+	verify_all(one);
+	verify_all(two);
+	/* B's device is the other's now. */
+	chain_reload(one, 0);
+	one->nr_dropped = 0;
+	verify_all(one);
+	chain_fill(one, 20);
+	chain_fill(two, 20);
+	end(one);
+	verify_all(two);
+	chain_stream(two, 2, -1);
+	end(two);
+}
+
+/* Whoever writes a layer has it to himself. */
+static void active_elsewhere(void)
+{
+	struct chain *one = chain_new("one", BS);
+	struct layer *all[3], *f;
+	bool ok;
+	char *line, *devno;
+	u64 n = MIB / SECTOR;
+
+	chain_push(one, layer_raw_new("A", MIB, BS));
+	chain_push(one, layer_new("B", MIB, BS, LAYER_INLINE));
+	chain_push(one, layer_new("E", MIB, BS, LAYER_SEPARATE));
+	chain_fill(one, 20);
+	verify_all(one);
+	f = layer_new("F", MIB, BS, LAYER_INLINE);
+	memcpy(all, one->layer, sizeof(all));
+
+	devno = ct_str("device %s", dmd_devno(one->dev));
+	line = chain_params(all, 3, "");
+	ok = load_refused(line, n, devno);
+	line = chain_params(all, 3, "1 read_only");
+	ok &= load_refused(line, n, devno);
+	/* Below the active layer of another. */
+	line = ct_str("4 %s F %s %s 1 format", chain_params(all, 3, "") + 2,
+		      dmd_devno(f->data->name), dmd_devno(f->data->name));
+	ok &= load_refused(line, n, devno);
+	/* Used by the other, and wanted to be written here. */
+	line = chain_params(all, 2, "");
+	ok &= load_refused(line, n, devno);
+	ct_check(ok, "not all was refused as it should be");
+	verify_all(one);
+	end(one);
+}
+
+/* An inactive table counts as well. */
+static void inactive_elsewhere(void)
+{
+	struct chain *one = chain_new("one", BS);
+	struct dm_seg seg = { MIB / SECTOR, "chain", NULL };
+	bool ok;
+	char *line;
+
+	chain_push(one, layer_raw_new("A", MIB, BS));
+	chain_push(one, layer_new("E", MIB, BS, LAYER_SEPARATE));
+	chain_fill(one, 20);
+	chain_close(one);
+	line = chain_line(one);
+	seg.params = line;
+	ct_check(!dmd_try_create(PREFIX "loaded", NULL, 0, false), "create");
+	ct_check(!dmd_load(PREFIX "loaded", &seg, 1, false), "load");
+	ok = load_refused(line, MIB / SECTOR,
+			  ct_str("device %s", dmd_devno(PREFIX "loaded")));
+	ct_check(ok, "a layer of an inactive table was taken");
+	ct_check(!dmd_remove(PREFIX "loaded"), "remove");
+	chain_open(one);
+	end(one);
+}
+
+/* B was written by itself after E was put on it. */
+static void changed_alone(void)
+{
+	struct chain *c = chain_new("chain", BS);
+	struct chain *b;
+	struct layer *e, *all[3];
+	char *line, *old, *new;
+	struct dm_chain_sb sb;
+	bool ok;
+
+	chain_push(c, layer_raw_new("A", MIB, BS));
+	chain_push(c, layer_new("B", MIB, BS, LAYER_INLINE));
+	chain_fill(c, 20);
+	chain_push(c, layer_new("E", MIB, BS, LAYER_SEPARATE));
+	chain_fill(c, 20);
+	end(c);
+	memcpy(all, c->layer, sizeof(all));
+	e = all[2];
+	line = chain_line(c);
+	disk_read_sb(all[1], &sb);
+	ct_check(sb.flags & DM_CHAIN_F_HAS_OVERLAY, "B does not know its overlay");
+	old = ct_str("%llu", sb.generation);
+
+	/* Only read: nothing is lost. */
+	b = chain_new("alone", BS);
+	memcpy(b->layer, all, 2 * sizeof(*all));
+	b->nr = 2;
+	b->size = MIB;
+	b->view = ct_alloc(MIB / SECTOR * sizeof(u32));
+	model_view(b->layer, 2, b->view);
+	kmsg_mark();
+	chain_open(b);
+	ct_check(strstr(kmsg_read(), "overlay"),
+		 "a rollback to B is not logged");
+	verify_view(b);
+	chain_close(b);
+	chain_open(c);
+	end(c);
+
+	/* Written: E no longer fits. */
+	chain_open(b);
+	chain_write(b, 5 * BS, 512);
+	end(b);
+	disk_read_sb(all[1], &sb);
+	ct_check(!(sb.flags & DM_CHAIN_F_HAS_OVERLAY),
+		 "B was written and still has an overlay");
+	new = ct_str("%llu", sb.generation);
+	ok = load_refused(line, MIB / SECTOR, old);
+	ok &= load_refused(line, MIB / SECTOR, new);
+	ok &= load_refused(line, MIB / SECTOR, "generation");
+	ct_check(ok, "E on a changed B is not refused as it should be");
+	disk_check(e, e->tag);
+	chain_open(b);
+	end(b);
+}
+
+/* A table from before a stream, when the devices of dropped layers are gone. */
+static void old_table(void)
+{
+	struct chain *c = chain_new("chain", BS);
+	struct dm_seg seg = { MIB / SECTOR, "chain", NULL };
+	struct layer *b;
+	char *line;
+	int r;
+
+	chain_push(c, layer_raw_new("A", MIB, BS));
+	chain_push(c, layer_new("B", MIB, BS, LAYER_INLINE));
+	chain_fill(c, 20);
+	chain_push(c, layer_new("C", MIB, BS, LAYER_SEPARATE));
+	chain_fill(c, 20);
+	chain_push(c, layer_new("E", MIB, BS, LAYER_SEPARATE));
+	b = c->layer[1];
+	line = chain_line(c);
+	chain_stream(c, 3, 0);
+	/* A reload of the old table, while the dropped devices are there. */
+	ct_check(!chain_load(c, line), "load of the old table");
+	ct_check(!dmd_suspend(c->dev, 0) && !dmd_resume(c->dev), "swap");
+	c->nr_dropped = 0;
+	end(c);
+	slice_drop(b->data);
+	seg.params = line;
+	r = dmd_try_create(c->dev, &seg, 1, false);
+	ct_check(!r, "the old table is refused: %s", strerror(-r));
+	c->fd = dmd_open(c->dev, O_RDWR | O_DIRECT);
+	verify_view(c);
+	chain_close(c);
+}
+
+/* A raw base has nothing but its size. */
+static void raw_base_sizes(void)
+{
+	struct chain *c = chain_new("chain", BS);
+	struct layer *a = layer_raw_new("A", MIB, BS);
+	struct dm_seg seg[2];
+	char *devno, *line;
+	struct slice *more = slice_new(0, 64 * KIB);
+	bool ok;
+
+	chain_push(c, a);
+	chain_push(c, layer_new("E", 2 * MIB, BS, LAYER_SEPARATE));
+	chain_fill(c, 10);
+	end(c);
+	devno = ct_str("%s 0", dmd_devno(a->data->name));
+	line = chain_line(c);
+
+	/* Grown: what is new does not show. */
+	seg[0].sectors = MIB / SECTOR;
+	seg[0].target = "linear";
+	seg[0].params = devno;
+	seg[1].sectors = 64 * KIB / SECTOR;
+	seg[1].target = "linear";
+	seg[1].params = ct_str("%s 0", dmd_devno(more->name));
+	dmd_create(PREFIX "grown", seg, 2);
+	dmd_create(PREFIX "shrunk", seg, 1);
+	seg[0].sectors -= 8;
+	dmd_swap(PREFIX "shrunk", seg, 1);
+	free(line);
+	line = ct_str("2 A %s - E %s %s", dmd_devno(PREFIX "shrunk"),
+		      dmd_devno(c->layer[1]->data->name),
+		      dmd_devno(c->layer[1]->meta->name));
+	ok = load_refused(line, 2 * MIB / SECTOR, "A");
+	ct_check(ok, "a raw base that shrank is not refused as it should be");
+	seg[0].target = "chain";
+	seg[0].sectors = 2 * MIB / SECTOR;
+	seg[0].params = ct_str("2 A %s - E %s %s", dmd_devno(PREFIX "grown"),
+			       dmd_devno(c->layer[1]->data->name),
+			       dmd_devno(c->layer[1]->meta->name));
+	dmd_create(c->dev, seg, 1);
+	c->fd = dmd_open(c->dev, O_RDWR | O_DIRECT);
+	verify_view(c);
+	chain_close(c);
+}
+
+/* A layer on a device that cannot be written is no job's top. */
+static void read_only_layer(void)
+{
+	struct chain *c = chain_new("chain", BS);
+	struct dm_seg seg = { 0, "linear", NULL };
+	struct layer *b;
+	char *line;
+
+	chain_push(c, layer_raw_new("A", MIB, BS));
+	chain_push(c, layer_new("B", MIB, BS, LAYER_INLINE));
+	chain_fill(c, 20);
+	chain_push(c, layer_new("E", MIB, BS, LAYER_SEPARATE));
+	chain_fill(c, 20);
+	end(c);
+	b = c->layer[1];
+	seg.sectors = b->data->size / SECTOR;
+	seg.params = ct_str("%s 0", dmd_devno(b->data->name));
+	ct_check(!dmd_try_create(PREFIX "ro", &seg, 1, true), "read-only device");
+	line = ct_str("3 A %s - B %s %s E %s %s",
+		      dmd_devno(c->layer[0]->data->name), dmd_devno(PREFIX "ro"),
+		      dmd_devno(PREFIX "ro"), dmd_devno(c->layer[2]->data->name),
+		      dmd_devno(c->layer[2]->meta->name));
+	seg.sectors = MIB / SECTOR;
+	seg.target = "chain";
+	seg.params = line;
+	dmd_create(c->dev, &seg, 1);
+	c->fd = dmd_open(c->dev, O_RDWR | O_DIRECT);
+	chain_fill(c, 10);
+	verify_view(c);
+	ct_check(msg_try(c, "stream top B") == -EROFS,
+		 "a stream into a layer that cannot be written: %s",
+		 strerror(-msg_try(c, "stream top B")));
+	ct_check(strstr(msg(c, "error"), "B"), "the reason does not name B: %s",
+		 msg(c, "error"));
+	verify_disk(c);
+	stream_start(c, 2, 0, "");
+	stream_done(c, 2, 0);
+	verify_view(c);
+	chain_close(c);
+	verify_closed(c);
+}
+
+const struct scenario sharing_scenarios[] = {
+	{ "sharing", "golden-raw-base", golden_base },
+	{ "sharing", "golden-layer", golden_layer },
+	{ "sharing", "active-elsewhere", active_elsewhere },
+	{ "sharing", "inactive-table-elsewhere", inactive_elsewhere },
+	{ "sharing", "changed-alone", changed_alone },
+	{ "sharing", "old-table", old_table },
+	{ "sharing", "raw-base-grown-and-shrunk", raw_base_sizes },
+	{ "sharing", "layer-that-cannot-be-written", read_only_layer },
+	{ }
+};
