@@ -61,6 +61,8 @@ static void dm_chain_passdown_grant(struct dm_chain_range *range)
 	struct dm_chain *chain = container_of(range, struct dm_chain,
 					      passdown_range);
 
+	/* Pairs with smp_load_acquire() in dm_chain_passdown_work(). */
+	smp_store_release(&chain->passdown_granted, true);
 	queue_work(chain->job_wq, &chain->passdown_work);
 }
 
@@ -134,8 +136,11 @@ void dm_chain_passdown_work(struct work_struct *work)
 	unsigned int budget = READ_ONCE(chain->nr_passdown);
 	struct dm_chain_passdown *pd;
 
-	/* Called for a commit, while it waits for its range. */
-	if (chain->passdown_held && !READ_ONCE(range->granted))
+	/*
+	 * Called for a commit, while it waits for its range. Pairs with
+	 * smp_store_release() in dm_chain_passdown_grant().
+	 */
+	if (chain->passdown_held && !smp_load_acquire(&chain->passdown_granted))
 		return;
 
 	while ((pd = dm_chain_passdown_first(chain))) {
@@ -153,6 +158,7 @@ void dm_chain_passdown_work(struct work_struct *work)
 			dm_chain_range_init(range, block, end - 1, true,
 					    dm_chain_passdown_grant);
 			chain->passdown_held = true;
+			chain->passdown_granted = false;
 			if (!dm_chain_range_lock(chain->ranges, range))
 				return;
 		}

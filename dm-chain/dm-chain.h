@@ -129,6 +129,7 @@ struct dm_chain_epoch {
  * @passdown_work: issues them
  * @passdown_range: the range it has or waits for
  * @passdown_held: it has or waits for one
+ * @passdown_granted: it waited and has it now
  * @passdown_stop: drop what is in the list
  * @why: the last refusal of a message (@lock)
  */
@@ -179,6 +180,7 @@ struct dm_chain {
 	struct work_struct passdown_work;
 	struct dm_chain_range passdown_range;
 	bool passdown_held;
+	bool passdown_granted;
 	bool passdown_stop;
 
 	struct dm_chain_why why;
