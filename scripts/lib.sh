@@ -6,6 +6,10 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 CACHE=${DM_CHAIN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/dm-chain}
+case $CACHE in
+/*) ;;
+*) CACHE=$PWD/$CACHE ;;
+esac
 KERNEL_LINES="6.1 6.12"
 
 # Kernels and their tools install to sbin, which not every user has on PATH.
