@@ -46,6 +46,7 @@
  * @bottom: position of the lowest whose blocks are copied, less than @nr
  * @id: ids of the layers below @top, base first
  * @limit: by id, where what the layer shows to @top ends, sectors
+ * @held: by id, where the layer ends, sectors
  * @range: ids of the layers that are copied
  * @below: those of all layers below the top, and nobody's: whom the view may
  *	take a block from that the top comes to hold
@@ -71,6 +72,7 @@ struct dm_chain_walk {
 	unsigned int bottom;
 	u8 id[DM_CHAIN_MAX_LAYERS];
 	sector_t limit[DM_CHAIN_ID_NOBODY + 1];
+	sector_t held[DM_CHAIN_ID_NOBODY + 1];
 	DECLARE_BITMAP(range, DM_CHAIN_ID_NOBODY + 1);
 	DECLARE_BITMAP(below, DM_CHAIN_ID_NOBODY + 1);
 	sector_t size;

@@ -52,6 +52,11 @@ static struct dm_dev *dm_chain_open(struct dm_chain_ctor *x, const char *path,
 	int r;
 
 	r = dm_get_device(x->ti, path, mode, &dev);
+	/* That a device is read-only may show only when it is written. */
+	if (!r && *writable && bdev_read_only(dev->bdev)) {
+		dm_put_device(x->ti, dev);
+		r = -EROFS;
+	}
 	if (*writable && (r == -EACCES || r == -EROFS || r == -EPERM)) {
 		*writable = false;
 		r = dm_get_device(x->ti, path, BLK_OPEN_READ, &dev);

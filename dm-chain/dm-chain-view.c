@@ -209,14 +209,28 @@ static void dm_chain_slot_fill(struct dm_chain_slot *slot,
 	strscpy(slot->name, entry->name, sizeof(slot->name));
 }
 
+sector_t dm_chain_layer_size(struct dm_chain *chain, unsigned int pos)
+{
+	const struct dm_chain_layer *layer = chain->slot[chain->order[pos]].layer;
+	u64 size = layer->size;
+
+	if (dm_chain_layer_raw(layer) && pos + 1 < chain->nr) {
+		const struct dm_chain_backing *b =
+			&chain->slot[chain->order[pos + 1]].layer->sb.backing;
+
+		if (b->kind == DM_CHAIN_BACKING_RAW)
+			size = min(size, b->size);
+	}
+	return size >> SECTOR_SHIFT;
+}
+
 static void dm_chain_set_limits(struct dm_chain *chain)
 {
 	u64 size[DM_CHAIN_MAX_LAYERS], limit[DM_CHAIN_MAX_LAYERS];
 	unsigned int i;
 
 	for (i = 0; i < chain->nr; i++)
-		size[i] = chain->slot[chain->order[i]].layer->size >>
-			  SECTOR_SHIFT;
+		size[i] = dm_chain_layer_size(chain, i);
 	dm_chain_limits(size, chain->nr, limit);
 	for (i = 0; i < chain->nr; i++)
 		WRITE_ONCE(chain->slot[chain->order[i]].limit, limit[i]);

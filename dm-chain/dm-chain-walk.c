@@ -50,7 +50,7 @@ void dm_chain_walk_aim(struct dm_chain_walk *w, struct dm_chain *chain,
 	w->page = DM_CHAIN_NO_PAGE;
 
 	for (i = 0; i <= top; i++)
-		size[i] = chain->slot[chain->order[i]].layer->size >> SECTOR_SHIFT;
+		size[i] = dm_chain_layer_size(chain, i);
 	if (w->active)
 		size[top] = chain->size;
 	w->size = size[top];
@@ -66,6 +66,7 @@ void dm_chain_walk_aim(struct dm_chain_walk *w, struct dm_chain *chain,
 
 		w->id[i] = id;
 		w->limit[id] = limit[i];
+		w->held[id] = size[i];
 		set_bit(id, w->below);
 		if (i < bottom)
 			continue;
@@ -96,7 +97,7 @@ static int walk_apply(struct dm_chain_walk *w, unsigned int pos, u32 from,
 	u8 id = w->id[pos];
 	struct dm_chain_layer *layer = chain->slot[id].layer;
 	u64 first = (u64)w->page * DM_CHAIN_BLOCKS_PER_PAGE;
-	u64 held = dm_chain_nr_blocks(chain, layer->size >> SECTOR_SHIFT);
+	u64 held = dm_chain_nr_blocks(chain, w->held[id]);
 	u64 shown = dm_chain_nr_blocks(chain, w->limit[id]);
 	bool raw = dm_chain_layer_raw(layer);
 	u32 n;

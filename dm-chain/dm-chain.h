@@ -320,6 +320,13 @@ int dm_chain_bind(struct dm_chain *chain, struct dm_chain_table *t);
 int dm_chain_claim(struct dm_chain *chain, struct dm_chain_table *t);
 void dm_chain_release(struct dm_chain *chain);
 
+/*
+ * Size of the layer at a position of chain->order, sectors. A raw base that has
+ * grown counts as large as the layer above it recorded it. chain->lock held, or
+ * nobody uses the chain.
+ */
+sector_t dm_chain_layer_size(struct dm_chain *chain, unsigned int pos);
+
 /**
  * dm_chain_find_name() - the slot of a layer by its name
  *
