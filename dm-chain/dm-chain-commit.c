@@ -162,6 +162,8 @@ static unsigned int dm_chain_take(struct dm_chain_layer *layer,
 			DMERR("layer %s: map page %lu is dirty but not in core",
 			      layer->sb.name, p);
 			WARN_ON_ONCE(1);
+			clear_bit(p, layer->committing);
+			atomic_dec(&layer->uncommitted);
 			continue;
 		}
 		dm_chain_page_seal(page, DM_CHAIN_MAP_MAGIC, layer->sb.uuid, p,

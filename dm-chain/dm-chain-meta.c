@@ -159,6 +159,10 @@ static int dm_chain_meta_put_sb(struct dm_chain_layer *layer, unsigned int slot,
 	int r;
 
 	lockdep_assert_held(&layer->meta_lock);
+	/* What the format rules out could never be read again. */
+	r = dm_chain_sb_check(&layer->next, NULL);
+	if (WARN_ON_ONCE(r))
+		return r;
 	dm_chain_sb_encode(layer->page, &layer->next);
 	r = dm_chain_meta_rw(layer->meta_bdev,
 			     REQ_OP_WRITE | REQ_SYNC | REQ_META | flags,

@@ -348,12 +348,28 @@ static bool dm_chain_share(const struct dm_chain_found *a,
 	       (a->meta && dm_chain_meta_bdev(a) == dm_chain_meta_bdev(b));
 }
 
+/* Of the whole line: that only one of the two may be in use is no excuse. */
+static int dm_chain_check_twice(struct dm_chain_ctor *x)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < x->line.nr_layers; i++)
+		for (j = 0; j < i; j++)
+			if (x->found[i].data && x->found[j].data &&
+			    dm_chain_share(&x->found[i], &x->found[j]))
+				return dm_chain_refuse(&x->why, -EINVAL,
+						       "layers %s and %s are on the same device",
+						       x->line.layer[j].name,
+						       x->line.layer[i].name);
+	return 0;
+}
+
 static int dm_chain_check_all(struct dm_chain_ctor *x)
 {
 	struct gendisk *disk = dm_disk(x->t->md);
 	unsigned int live = queue_logical_block_size(disk->queue);
 	u64 len = (u64)x->ti->len << SECTOR_SHIFT, size;
-	unsigned int i, j;
+	unsigned int i;
 	int r;
 
 	for (i = 0; i < x->nr; i++) {
@@ -363,12 +379,6 @@ static int dm_chain_check_all(struct dm_chain_ctor *x)
 		r = dm_chain_check_devices(x, x->chain[i]);
 		if (r)
 			return r;
-		for (j = 0; j < i; j++)
-			if (dm_chain_share(f, &x->found[x->chain[j]]))
-				return dm_chain_refuse(&x->why, -EINVAL,
-						       "layers %s and %s are on the same device",
-						       x->c[x->chain[j]].name,
-						       x->c[x->chain[i]].name);
 		if (get_capacity(disk) && lbs > live)
 			return dm_chain_refuse(&x->why, -EINVAL,
 					       "layer %s would raise the logical block size from %u to %u bytes under a live device",
@@ -537,7 +547,9 @@ static int dm_chain_construct(struct dm_chain_ctor *x)
 			return r;
 		dm_chain_look(x, i);
 	}
-	r = dm_chain_format_all(x);
+	r = dm_chain_check_twice(x);
+	if (!r)
+		r = dm_chain_format_all(x);
 	if (!r)
 		r = dm_chain_resolve(x->c, x->line.nr_layers, x->chain, &x->nr,
 				     &x->why);
