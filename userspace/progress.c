@@ -58,7 +58,10 @@ const char *progress_line(const struct progress *progress, unsigned int width,
 			 copied, progress->note);
 	} else {
 		human_size(progress->rate, rate);
-		duration(progress->seconds_left, left, sizeof(left));
+		if (progress->rate)
+			duration(progress->seconds_left, left, sizeof(left));
+		else
+			snprintf(left, sizeof(left), "-:--");
 		snprintf(tail, sizeof(tail), "%3u%%  %s copied  %s/s  %s left",
 			 percent, copied, rate, left);
 	}

@@ -15,7 +15,7 @@
  * @len: bytes to go over
  * @copied: bytes copied
  * @rate: bytes per second
- * @seconds_left: estimate
+ * @seconds_left: estimate; unknown while @rate is 0
  */
 struct progress {
 	char id[DM_CHAIN_NAME_LEN];

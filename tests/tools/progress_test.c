@@ -43,6 +43,17 @@ static void test_plain(void **state)
 			    "E:  50%  256 MiB copied  64 MiB/s  1:02:05 left");
 }
 
+static void test_unknown_rate(void **state)
+{
+	struct progress begun = half;
+	char text[512];
+
+	begun.rate = 0;
+	begun.seconds_left = 0;
+	assert_string_equal(progress_line(&begun, 0, text, sizeof(text)),
+			    "E:  50%  256 MiB copied  0 B/s  -:-- left");
+}
+
 static void test_note(void **state)
 {
 	struct progress paused = half;
@@ -103,6 +114,7 @@ static void test_due(void **state)
 const struct CMUnitTest progress_tests[] = {
 	cmocka_unit_test(test_percent),
 	cmocka_unit_test(test_plain),
+	cmocka_unit_test(test_unknown_rate),
 	cmocka_unit_test(test_note),
 	cmocka_unit_test(test_bar),
 	cmocka_unit_test(test_narrow),
