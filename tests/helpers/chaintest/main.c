@@ -29,6 +29,8 @@ static const struct scenario *const all[] = {
 	race_scenarios,
 	order_scenarios,
 	sharing_scenarios,
+	badline_scenarios,
+	badmeta_scenarios,
 };
 
 static void usage(void)
