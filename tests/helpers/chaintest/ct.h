@@ -37,7 +37,9 @@ u64 ct_now_ms(void);
 void ct_sleep_ms(unsigned int ms);
 void ct_seed(u64 seed);
 u64 ct_random(u64 below);
-extern bool ct_planted;		/* --plant: every check is to be seen failing */
+/* --plant KIND: the model is made wrong on purpose, to see a check fail. */
+extern const char *ct_plant;
+bool ct_plants(const char *kind);
 
 #define ct_check(cond, ...) \
 	do { \

@@ -3,7 +3,7 @@
  * chaintest: run the scenarios of a suite.
  *
  *	chaintest list SUITE
- *	chaintest run SUITE POOL [SCENARIO...]
+ *	chaintest [--plant view|states|data|map|counts] run SUITE POOL [SCENARIO...]
  *
  * "run" prints "ok NAME", "not ok NAME" or "ok NAME # SKIP" for each scenario,
  * with "# ..." lines before it; it exits 0 unless it could not run them.
@@ -36,7 +36,7 @@ static const struct scenario *const all[] = {
 static void usage(void)
 {
 	fputs("usage: chaintest list SUITE\n"
-	      "       chaintest [--plant] run SUITE POOL [SCENARIO...]\n",
+	      "       chaintest [--plant KIND] run SUITE POOL [SCENARIO...]\n",
 	      stderr);
 	exit(2);
 }
@@ -135,10 +135,10 @@ int main(int argc, char **argv)
 	bool list;
 	unsigned int i, found = 0;
 
-	if (argc > 1 && !strcmp(argv[1], "--plant")) {
-		ct_planted = true;
-		argv++;
-		argc--;
+	if (argc > 2 && !strcmp(argv[1], "--plant")) {
+		ct_plant = argv[2];
+		argv += 2;
+		argc -= 2;
 	}
 	if (argc < 3)
 		usage();

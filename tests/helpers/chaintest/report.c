@@ -13,7 +13,7 @@
 
 #define KMSG_MAX	(256 * KIB)
 
-bool ct_planted;
+const char *ct_plant = "";
 
 static int kmsg_fd = -1;
 
@@ -105,6 +105,11 @@ void ct_sleep_ms(unsigned int ms)
 }
 
 static __thread u64 random_state;
+
+bool ct_plants(const char *kind)
+{
+	return !strcmp(ct_plant, kind);
+}
 
 void ct_seed(u64 seed)
 {

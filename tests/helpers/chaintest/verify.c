@@ -28,7 +28,7 @@ void verify_view(struct chain *c)
 	u8 *buf = io_buf(MIB);
 	u64 offset, len;
 
-	if (ct_planted)
+	if (ct_plants("view"))
 		c->view[ct_random(c->size / SECTOR)]++;
 	for (offset = 0; offset < c->size; offset += len) {
 		len = min(c->size - offset, MIB);
@@ -224,11 +224,37 @@ void verify_info(struct chain *c)
 	verify_table(c);
 }
 
+/* Make the model's state of a block wrong. */
+static void plant_state(struct chain *c)
+{
+	u8 *may = &chain_active(c)->may[ct_random(c->size / c->block_size)];
+
+	*may = *may & MAY_DATA ? MAY_ZERO : MAY_DATA;
+}
+
+/* Make the model's content of a data block wrong. */
+static void plant_data(struct chain *c)
+{
+	u64 b;
+
+	for (b = 0; b < c->size / c->block_size; b++)
+		if (chain_active(c)->may[b] == MAY_DATA)
+			c->view[b * c->block_size / SECTOR]++;
+}
+
 void verify_all(struct chain *c)
 {
 	verify_view(c);
+	if (ct_plants("states"))
+		plant_state(c);
+	if (ct_plants("data"))
+		plant_data(c);
 	verify_disk(c);
+	if (ct_plants("map"))
+		plant_state(c);
 	verify_map(c);
+	if (ct_plants("counts"))
+		plant_state(c);
 	verify_info(c);
 }
 
