@@ -29,6 +29,14 @@
  * afterwards; the commit sets committing, clears dirty and then reads the
  * states. So a page with neither bit is durable, and a FUA write or a flush
  * need only look at the bits.
+ *
+ * Between the two the block is `data` and its page looks durable. A write to
+ * other sectors of the block needs no lock then, and must not be acknowledged
+ * as durable before the page is. So both happen under layer->change_lock, and
+ * whoever asks, after it saw the owner or was told of the write, whether a
+ * page is uncommitted passes through the lock first; so does a commit before
+ * it looks for dirty pages. A block that becomes `zero` needs none of this: a
+ * write to it waits for the range lock, which is held until the page is dirty.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
@@ -42,8 +50,11 @@ static void dm_chain_pages_of(u64 block, u64 count, u32 *first, u32 *last)
 	*last = div_u64(block + count - 1, DM_CHAIN_BLOCKS_PER_PAGE);
 }
 
-void dm_chain_mark_dirty(struct dm_chain_layer *layer, u64 block, u64 count)
+/* Return: true if a page was not dirty before. */
+static bool dm_chain_set_dirty(struct dm_chain_layer *layer, u64 block,
+			       u64 count)
 {
+	bool fresh = false;
 	u32 page, last;
 
 	dm_chain_pages_of(block, count, &page, &last);
@@ -56,17 +67,59 @@ void dm_chain_mark_dirty(struct dm_chain_layer *layer, u64 block, u64 count)
 			continue;
 		atomic_inc(&layer->uncommitted);
 		WRITE_ONCE(layer->changes, layer->changes + 1);
-		if (layer->owner)
-			queue_delayed_work(layer->owner->commit_wq,
-					   &layer->owner->timed_work, HZ);
+		fresh = true;
 	}
+	return fresh;
+}
+
+static void dm_chain_start_timer(struct dm_chain_layer *layer)
+{
+	if (layer->owner)
+		queue_delayed_work(layer->owner->commit_wq,
+				   &layer->owner->timed_work, HZ);
+}
+
+void dm_chain_mark_dirty(struct dm_chain_layer *layer, u64 block, u64 count)
+{
+	if (dm_chain_set_dirty(layer, block, count))
+		dm_chain_start_timer(layer);
+}
+
+void dm_chain_own(struct dm_chain_layer *layer,
+		  struct dm_chain_owner_node *node, u64 block, u32 count,
+		  u8 entry)
+{
+	unsigned long flags;
+	bool fresh;
+
+	spin_lock_irqsave(&layer->change_lock, flags);
+	dm_chain_owner_set(node, block, count, entry);
+	fresh = dm_chain_set_dirty(layer, block, count);
+	spin_unlock_irqrestore(&layer->change_lock, flags);
+	if (fresh)
+		dm_chain_start_timer(layer);
+}
+
+/* Whatever dm_chain_own() let anybody see, its pages are dirty now. */
+static void dm_chain_wait_own(struct dm_chain_layer *layer)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&layer->change_lock, flags);
+	spin_unlock_irqrestore(&layer->change_lock, flags);
+}
+
+bool dm_chain_any_uncommitted(struct dm_chain_layer *layer)
+{
+	dm_chain_wait_own(layer);
+	return atomic_read(&layer->uncommitted);
 }
 
 bool dm_chain_uncommitted(struct dm_chain_layer *layer, u64 block, u64 count)
 {
 	u32 page, last;
 
-	if (!atomic_read(&layer->uncommitted))
+	if (!dm_chain_any_uncommitted(layer))
 		return false;
 	dm_chain_pages_of(block, count, &page, &last);
 	for (; page <= last; page++) {
@@ -383,6 +436,7 @@ int dm_chain_commit(struct dm_chain_layer *layer)
 		r = -EROFS;
 		goto out;
 	}
+	dm_chain_wait_own(layer);
 	if (!atomic_read(&layer->uncommitted) &&
 	    bitmap_empty(layer->dir_torn, layer->geo.dir_pages))
 		r = blkdev_issue_flush(layer->data_bdev);

@@ -125,6 +125,7 @@ struct dm_chain_layer *dm_chain_layer_create(struct block_device *data,
 	layer->key = meta ? meta->bd_dev : data->bd_dev;
 	layer->size = bdev_nr_bytes(data);
 	mutex_init(&layer->meta_lock);
+	spin_lock_init(&layer->change_lock);
 	xa_init(&layer->pages);
 	atomic_set(&layer->uncommitted, 0);
 

@@ -15,6 +15,7 @@
 
 struct dm_chain;
 struct dm_chain_job;
+struct dm_chain_owner_node;
 struct dm_chain_table;
 
 /* Map pages that one commit batch takes: its buffer is allocated beforehand. */
@@ -47,6 +48,7 @@ struct dm_chain_table;
  * @torn: map pages whose other slot was torn when read; written again first
  * @dir_slot_b: directory pages whose durable slot is B
  * @dir_torn: like @torn, of directory pages
+ * @change_lock: see dm-chain-commit.c
  * @dirty: map pages whose entries changed since they were last taken
  * @committing: map pages taken by a commit that is not durable yet
  * @uncommitted: bits set in @dirty and @committing together
@@ -97,6 +99,8 @@ struct dm_chain_layer {
 	unsigned long *dir_slot_b;
 	unsigned long *dir_torn;
 
+	/* Innermost of all; owner map entry and dirty bit as one step. */
+	spinlock_t change_lock;
 	unsigned long *dirty;
 	unsigned long *committing;
 	atomic_t uncommitted;
@@ -276,6 +280,26 @@ int dm_chain_meta_rw(struct block_device *bdev, blk_opf_t opf, u64 offset,
 void dm_chain_payload_count(const u8 *payload, u32 blocks, u32 *counts);
 
 /* dm-chain-commit.c */
+
+/**
+ * dm_chain_own() - blocks that were written become the active layer's
+ * @layer: the active layer
+ * @node: pinned node of their region in the owner map
+ * @block: first block
+ * @count: blocks, within the region
+ * @entry: their new entry
+ *
+ * Sets the entries and marks the map pages dirty, so that nobody who sees the
+ * one misses the other: see dm-chain-commit.c.
+ *
+ * Context: any.
+ */
+void dm_chain_own(struct dm_chain_layer *layer,
+		  struct dm_chain_owner_node *node, u64 block, u32 count,
+		  u8 entry);
+
+/* Is any map page dirty or in a commit? Context: any. */
+bool dm_chain_any_uncommitted(struct dm_chain_layer *layer);
 
 /**
  * dm_chain_mark_dirty() - the states of blocks changed

@@ -183,7 +183,7 @@ static int dm_chain_map_flush(struct dm_chain *chain, struct bio *bio)
 	struct dm_chain_layer *layer = slot->layer;
 
 	if (READ_ONCE(chain->nr_debtors) ||
-	    (chain->writable && (atomic_read(&layer->uncommitted) ||
+	    (chain->writable && (dm_chain_any_uncommitted(layer) ||
 				 READ_ONCE(layer->failed)))) {
 		dm_chain_wait_commit(chain, bio);
 		return DM_MAPIO_SUBMITTED;
@@ -220,17 +220,15 @@ int dm_chain_map(struct dm_target *ti, struct bio *bio)
 }
 
 /*
- * The order matters: the data is written, then the owner changes, then the map
+ * The order matters: the data is written, then the owner changes and the map
  * page is dirty, then the range is free, then the guest hears of it.
  */
 static void dm_chain_first_write_done(struct dm_chain *chain,
 				      struct dm_chain_bio *pb, bool good)
 {
 	if (good) {
-		dm_chain_owner_set(pb->node, pb->block, pb->count,
-				   chain->active);
-		dm_chain_mark_dirty(dm_chain_active(chain), pb->block,
-				    pb->count);
+		dm_chain_own(dm_chain_active(chain), pb->node, pb->block,
+			     pb->count, chain->active);
 	}
 	dm_chain_owner_unpin(pb->node);
 	dm_chain_range_unlock(chain->ranges, &pb->range);

@@ -142,9 +142,8 @@ static int dm_chain_op_write_whole(struct dm_chain *chain,
 		return -ENOMEM;
 	r = dm_chain_op_pass(chain, bio, pb->pos, to);
 	if (!r) {
-		dm_chain_owner_set(node, pb->block, pb->count, chain->active);
-		dm_chain_mark_dirty(dm_chain_active(chain), pb->block,
-				    pb->count);
+		dm_chain_own(dm_chain_active(chain), node, pb->block,
+			     pb->count, chain->active);
 		pb->pos = to;
 	}
 	dm_chain_owner_unpin(node);
@@ -222,8 +221,7 @@ static int dm_chain_op_merge(struct dm_chain *chain, struct dm_chain_bio *pb,
 				(end - start) << SECTOR_SHIFT);
 	}
 	if (!r) {
-		dm_chain_owner_set(node, pb->block, 1, chain->active);
-		dm_chain_mark_dirty(slot->layer, pb->block, 1);
+		dm_chain_own(slot->layer, node, pb->block, 1, chain->active);
 		pb->pos = to;
 	}
 	dm_chain_owner_unpin(node);

@@ -157,7 +157,7 @@ static void unit_settle(struct dm_chain_unit *u, u64 block, u32 count,
 	if (state == DM_CHAIN_ZERO)
 		entry |= DM_CHAIN_OWNER_ZERO;
 	if (w->active)
-		dm_chain_owner_set(u->node, block, count, entry);
+		dm_chain_own(w->top, u->node, block, count, entry);
 
 	spin_lock(&job->lock);
 	if (!w->active)
@@ -170,8 +170,10 @@ static void unit_settle(struct dm_chain_unit *u, u64 block, u32 count,
 	}
 	spin_unlock(&job->lock);
 
+	if (w->active)
+		return;
 	dm_chain_mark_dirty(w->top, block, count);
-	if (!w->active && u->node)
+	if (u->node)
 		unit_move_owners(u, block, count, entry);
 }
 

@@ -30,6 +30,10 @@
  *				requests to a job.
  *	range lock buckets	spinlock, irqsave; completion handlers. Never
  *				held across anything else.
+ *	layer->change_lock	spinlock, irqsave; completion handlers. A block
+ *				becoming the active layer's and its map page
+ *				dirty: one step for those who ask what is
+ *				uncommitted. Innermost.
  *	chain->defer_lock	spinlock, irqsave. Lists of bios that wait for a
  *				commit, pending pass-downs.
  *
