@@ -307,6 +307,7 @@ extern const struct scenario matrix_scenarios[];
 extern const struct scenario guestio_scenarios[];
 extern const struct scenario short_scenarios[];
 extern const struct scenario durable_scenarios[];
+extern const struct scenario fua_scenarios[];
 extern const struct scenario race_scenarios[];
 extern const struct scenario order_scenarios[];
 extern const struct scenario sharing_scenarios[];

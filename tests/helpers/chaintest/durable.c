@@ -42,69 +42,38 @@ static void end(struct chain *c)
 	verify_all(c);
 }
 
-/* A flush that comes while a commit is on its way must not share that one. */
+/*
+ * A flush that comes while a commit is on its way must neither pass by it, when
+ * nothing is dirty any more, nor share it, when something is again.
+ */
 static void flush_during_commit(void)
 {
 	struct chain *c = raw_and_e();
 	struct layer *e = chain_active(c);
-	struct aio *flush[2];
+	struct aio *flush[3];
+	unsigned int i;
 
 	chain_write(c, 2 * BS, BS);
 	slice_hold(e->meta);
 	flush[0] = aio_start(c->fd, IO_FLUSH, 0, 0, 0);
 	ct_sleep_ms(CT_MUST_NOT_MS);
-	ct_check(!aio_done(flush[0]), "a flush ends before its commit");
-	chain_write(c, 3 * BS, BS);
 	flush[1] = aio_start(c->fd, IO_FLUSH, 0, 0, 0);
 	ct_sleep_ms(CT_MUST_NOT_MS);
-	ct_check(!aio_done(flush[1]), "a flush passes by a commit");
+	chain_write(c, 3 * BS, BS);
+	flush[2] = aio_start(c->fd, IO_FLUSH, 0, 0, 0);
+	ct_sleep_ms(CT_MUST_NOT_MS);
+	for (i = 0; i < ARRAY_SIZE(flush); i++)
+		ct_check(!aio_done(flush[i]), "flush %u ends before its commit",
+			 i);
 	slice_release(e->meta);
-	ct_check(!aio_wait(flush[1]), "flush: %s", strerror(-flush[1]->err));
+	ct_check(!aio_wait(flush[2]), "flush: %s", strerror(-flush[2]->err));
 	ct_check(state_on_disk(e, 3) == DM_CHAIN_DATA,
 		 "flushed, but block 3 is not in the map on disk");
-	ct_check(!aio_wait(flush[0]), "flush: %s", strerror(-flush[0]->err));
+	for (i = 0; i < 2; i++)
+		ct_check(!aio_wait(flush[i]), "flush: %s",
+			 strerror(-flush[i]->err));
 	ct_check(state_on_disk(e, 2) == DM_CHAIN_DATA,
 		 "flushed, but block 2 is not in the map on disk");
-	end(c);
-}
-
-/* FUA on a block that is held, but whose map page is not committed. */
-static void fua_overwrite(void)
-{
-	struct chain *c = raw_and_e();
-	struct layer *e = chain_active(c);
-	struct aio *io;
-	u32 tag;
-
-	/* On a page that is dirty. */
-	slice_hold(e->meta);
-	chain_write(c, 2 * BS, BS);
-	tag = pattern_new_tag();
-	io = aio_start(c->fd, IO_WRITE_FUA, 2 * BS, BS, tag);
-	ct_sleep_ms(CT_MUST_NOT_MS);
-	ct_check(!aio_done(io), "a FUA write passes by a dirty map page");
-
-	/* On a page in a commit that is not durable: the one above. */
-	ct_sleep_ms(CT_MUST_NOT_MS);
-	slice_release(e->meta);
-	ct_check(!aio_wait(io), "FUA write: %s", strerror(-io->err));
-	ct_check(state_on_disk(e, 2) == DM_CHAIN_DATA,
-		 "a FUA write ended, but its block is not in the map on disk");
-	model_write(c, 2 * BS, BS, tag);
-
-	/* First writes with FUA, whole and in part. */
-	tag = pattern_new_tag();
-	io = aio_start(c->fd, IO_WRITE_FUA, 4 * BS, BS, tag);
-	ct_check(!aio_wait(io), "FUA write: %s", strerror(-io->err));
-	ct_check(state_on_disk(e, 4) == DM_CHAIN_DATA,
-		 "a first FUA write ended, but its block is not in the map on disk");
-	model_write(c, 4 * BS, BS, tag);
-	tag = pattern_new_tag();
-	io = aio_start(c->fd, IO_WRITE_FUA, 6 * BS + 512, 512, tag);
-	ct_check(!aio_wait(io), "FUA write: %s", strerror(-io->err));
-	ct_check(state_on_disk(e, 6) == DM_CHAIN_DATA,
-		 "a partial FUA write ended, but its block is not in the map on disk");
-	model_write(c, 6 * BS + 512, 512, tag);
 	end(c);
 }
 
@@ -475,7 +444,6 @@ static void job_end_fails(void)
 
 const struct scenario durable_scenarios[] = {
 	{ "holes", "flush-during-commit", flush_during_commit },
-	{ "holes", "fua-on-an-uncommitted-block", fua_overwrite },
 	{ "holes", "commit-by-itself", timed_commit },
 	{ "holes", "failed-commit-retried", commit_fails },
 	{ "holes", "overwrite-after-a-failed-commit", overwrite_after_failure },

@@ -26,6 +26,7 @@ static const struct scenario *const all[] = {
 	guestio_scenarios,
 	short_scenarios,
 	durable_scenarios,
+	fua_scenarios,
 	race_scenarios,
 	order_scenarios,
 	sharing_scenarios,
