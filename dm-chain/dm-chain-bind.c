@@ -30,7 +30,7 @@ static int dm_chain_check_generations(struct dm_chain_table *t)
 		b = above ? &above->sb.backing : NULL;
 		if (b && b->kind == DM_CHAIN_BACKING_LAYER && b->generation &&
 		    b->generation != layer->sb.generation) {
-			DMERR("%s: layer %s changed behind its overlay %s: generation %llu, not %llu",
+			DMERR("%s: layer %s changed behind overlay %s: generation %llu, not %llu",
 			      dm_device_name(t->md), t->entry[i].name,
 			      above->sb.name, layer->sb.generation,
 			      b->generation);

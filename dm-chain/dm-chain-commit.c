@@ -127,14 +127,15 @@ bool dm_chain_uncommitted(struct dm_chain_layer *layer, u64 block, u64 count)
 		 * A page enters a commit by committing first and dirty off then,
 		 * and may leave it by dirty first and committing off then: it is
 		 * in neither only if dirty, committing, dirty, read in this
-		 * order, say so. Pairs with the bit operations in
-		 * dm_chain_take() and dm_chain_commit_undo().
+		 * order, say so.
 		 */
 		if (test_bit(page, layer->dirty))
 			return true;
+		/* Pairs with test_and_clear_bit() in dm_chain_take(). */
 		smp_rmb();
 		if (test_bit(page, layer->committing))
 			return true;
+		/* Pairs with test_and_set_bit() in dm_chain_commit_undo(). */
 		smp_rmb();
 		if (test_bit(page, layer->dirty))
 			return true;
