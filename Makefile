@@ -76,6 +76,7 @@ install: install-module install-tools
 install-module: module
 	+$(MAKE) -C $(KDIR) M=$(CURDIR) \
 		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	$(if $(DESTDIR),,depmod $(KVER))
 
 install-tools: tools
 	install -D -m 755 userspace/chainsetup $(DESTDIR)$(SBINDIR)/chainsetup

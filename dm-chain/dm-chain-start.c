@@ -266,6 +266,11 @@ static void job_change_state(struct dm_chain_job *job,
 	dm_chain_job_set_state(job, state);
 	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
 	spin_lock(&job->lock);
+	if (state == DM_CHAIN_JOB_RUNNING) {
+		/* A pause does not count as a time of slow copying. */
+		job->rate_since = ktime_get();
+		job->rate_bytes = 0;
+	}
 	dm_chain_job_kick(job);
 	spin_unlock(&job->lock);
 }
