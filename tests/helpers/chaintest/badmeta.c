@@ -57,15 +57,18 @@ static bool refused_unchanged(struct chain *c, const struct layer *l,
 	return ok;
 }
 
-#define FIELD(f)	offsetof(struct dm_chain_disk_super, f), \
-			sizeof(((struct dm_chain_disk_super *)0)->f)
-#define BACKING(f)	offsetof(struct dm_chain_disk_super, backing.f), \
-			sizeof(((struct dm_chain_disk_super *)0)->backing.f)
+struct field {
+	size_t offset;
+	size_t size;
+};
+
+#define FIELD(f)	{ offsetof(struct dm_chain_disk_super, f), \
+			  sizeof(((struct dm_chain_disk_super *)0)->f) }
+#define BACKING(f)	FIELD(backing.f)
 
 static const struct {
 	const char *what;
-	size_t offset;
-	size_t size;
+	struct field at;
 	u64 value;		/* little-endian, zeros behind it */
 	const char *names;
 } edits[] = {
@@ -114,10 +117,10 @@ static void superblocks(void)
 	for (i = 0; i < ARRAY_SIZE(edits); i++) {
 		for (slot = 0; slot < 2; slot++) {
 			memcpy(page, good[slot], PAGE);
-			memset(page + edits[i].offset, 0, edits[i].size);
+			memset(page + edits[i].at.offset, 0, edits[i].at.size);
 			value = cpu_to_le64(edits[i].value);
-			memcpy(page + edits[i].offset, &value,
-			       min(edits[i].size, sizeof(value)));
+			memcpy(page + edits[i].at.offset, &value,
+			       min(edits[i].at.size, sizeof(value)));
 			seal(page);
 			slice_write(e->meta, dm_chain_sb_offset(slot), page, PAGE);
 		}

@@ -47,7 +47,7 @@ char *field(const char *line, const char *key)
 
 	while (p && *p) {
 		if (!strncmp(p, key, len))
-			return ct_str("%.*s", (int)strcspn(p + len, " \n"),
+			return ct_str("%.*s", (int)strcspn(p + len, "\n "),
 				      p + len);
 		p = strchr(p, ' ');
 		if (p)
