@@ -103,6 +103,9 @@ static void one(unsigned int nr, unsigned int top, int base, u32 block_size,
 		base < 0 ? "-" : names[base]);
 	c = build(nr, block_size, raw);
 	line = chain_line(c);
+	/* A discard on its way down would change the data of the active layer. */
+	ct_check(!dmd_suspend(c->dev, 0) && !dmd_resume(c->dev),
+		 "suspend and resume");
 	for (i = 0; i < nr; i++) {
 		all[i] = c->layer[i];
 		hash[i] = slice_hash(all[i]->data, all[i]->data_offset, SIZE);
