@@ -12,7 +12,7 @@ static const char *const keep_names[NR_KEEP] = {
 	[KEEP_META]	= "only metadata kept",
 	[KEEP_DATA]	= "only data kept",
 	[KEEP_NEWEST]	= "only the newest write kept",
-	[KEEP_TORN]	= "only half of the newest write kept",
+	[KEEP_TORN]	= "only half of each metadata write kept",
 	[KEEP_RANDOM]	= "some kept",
 };
 
@@ -270,8 +270,8 @@ void cut_make(struct disks *disks, const struct region *region,
 			whole = p == newest;
 			break;
 		case KEEP_TORN:
-			torn = p == newest;
-			whole = torn;
+			torn = meta;
+			whole = meta;
 			break;
 		case KEEP_RANDOM:
 			whole = chance(&state) % 8 <

@@ -65,7 +65,7 @@ void disks_advance(struct disks *disks, long pos);
  * @KEEP_META: those of metadata
  * @KEEP_DATA: the others
  * @KEEP_NEWEST: the last one only
- * @KEEP_TORN: the last one, half of it
+ * @KEEP_TORN: half of each of those of metadata
  * @KEEP_RANDOM: some; some only in part, each sector for itself
  */
 enum cut_keep {

@@ -3,15 +3,18 @@
  * Cut the power at many points of a log and read the chain, each time, as one
  * that comes back to the disks would.
  *
- *	powercut replay [-s SEED] [-r OUTCOMES] [-n POINTS] [-v] LOG
+ *	powercut replay [-s SEED] [-r OUTCOMES] [-n POINTS] [-x DIR] [-v] LOG
  *
  * OUTCOMES: how many outcomes of those in cut.h each point is tried with, by
- * chance (behind what was acknowledged, KEEP_NONE as well); POINTS: how many
+ * chance (behind what was acknowledged also KEEP_NONE, around flushes also
+ * KEEP_TORN); POINTS: how many
  * points of a scenario are taken by chance, beside those around each flush and
- * behind each acknowledged one. A test is one kind of cut in one phase of one
+ * behind each acknowledged one; DIR: gets the disks of one random outcome of
+ * each scenario, for others to open. A test is one kind of cut in one phase of one
  * scenario. Exit status: 0, 1 if a test failed, 2 if there was nothing to test.
  */
 #include <err.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +24,7 @@
 #include "layers.h"
 #include "model.h"
 #include "powercut.h"
+#include "save.h"
 #include "sector.h"
 
 /* Failures that are printed, of each test. */
@@ -57,6 +61,8 @@ struct replay {
 	unsigned int outcomes;
 	unsigned int points;
 	bool verbose;
+	const char *save;
+	bool saved;			/* one of this scenario */
 
 	/* the cut at hand */
 	long pos;
@@ -202,6 +208,23 @@ static void names_of(const struct chain *chain, char *text, size_t room)
 				chain->layer[i]->name);
 }
 
+/* Leave this cut to others, if it is one of those taken by chance. */
+static void save(struct replay *rp, const struct layer *layer, unsigned int n,
+		 const struct chain *chain)
+{
+	unsigned long span = rp->model.last - rp->model.first;
+	char dir[PATH_MAX];
+
+	if (!rp->save || rp->failed || rp->keep != KEEP_RANDOM ||
+	    rp->saved || cut_chance(~rp->cut_seed) % span > 8)
+		return;
+	snprintf(dir, sizeof(dir), "%s/%s-%ld", rp->save, rp->model.name,
+		 rp->pos);
+	if (access(dir, F_OK))
+		save_cut(dir, &rp->model, &rp->disks, layer, n, chain);
+	rp->saved = true;
+}
+
 static void check_chain(struct replay *rp, struct layer *layer, unsigned int n)
 {
 	const struct model *model = &rp->model;
@@ -236,6 +259,7 @@ static void check_chain(struct replay *rp, struct layer *layer, unsigned int n)
 		else
 			check_view(rp, &below, &model->layer[index]);
 	}
+	save(rp, layer, n, &chain);
 }
 
 /* Read everything back from the disks as the cut left them. */
@@ -298,6 +322,8 @@ static void cuts(struct replay *rp, enum cut_kind kind)
 
 	if (kind == CUT_ACKNOWLEDGED)
 		cut(rp, kind, KEEP_NONE);
+	if (kind == CUT_FLUSH)
+		cut(rp, kind, KEEP_TORN);
 	for (i = 0; i < rp->outcomes; i++) {
 		u64 number = cut_chance(rp->seed + rp->pos * 64 + i);
 		unsigned int keep = number % (NR_KEEP + 2);
@@ -416,7 +442,7 @@ int replay_main(int argc, char **argv)
 	long pos = 0, from = 0;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "s:r:n:v")) != -1) {
+	while ((opt = getopt(argc, argv, "s:r:n:x:v")) != -1) {
 		switch (opt) {
 		case 's':
 			rp.seed = strtoull(optarg, NULL, 0);
@@ -427,6 +453,9 @@ int replay_main(int argc, char **argv)
 		case 'n':
 			rp.points = strtoul(optarg, NULL, 0);
 			break;
+		case 'x':
+			rp.save = optarg;
+			break;
 		case 'v':
 			rp.verbose = true;
 			break;
@@ -435,7 +464,7 @@ int replay_main(int argc, char **argv)
 		}
 	}
 	if (optind + 1 != argc)
-		errx(2, "usage: powercut replay [-s SEED] [-r OUTCOMES] [-n POINTS] [-v] LOG");
+		errx(2, "usage: powercut replay [-s SEED] [-r OUTCOMES] [-n POINTS] [-x DIR] [-v] LOG");
 	log_open(&rp.log, argv[optind]);
 	disks_init(&rp.disks, &rp.log);
 	rp.region = calloc(rp.log.devices, sizeof(*rp.region));
@@ -451,6 +480,7 @@ int replay_main(int argc, char **argv)
 		if (!rp.tally)
 			err(2, "memory");
 		rp.phase = 0;
+		rp.saved = false;
 		set_regions(&rp);
 		replay_scenario(&rp);
 		from = rp.model.last;
