@@ -82,23 +82,24 @@ prepare()
 	echo "$log_mark" >/dev/kmsg
 }
 
-# pool_null MIB [ATTRIBUTE=VALUE...]: POOL becomes a null_blk device in memory.
-pool_null()
+# null_device NAME MIB [ATTRIBUTE=VALUE...]: POOL becomes a null_blk device in
+# memory.
+null_device()
 {
 	local dir word
 
 	[ -d /sys/module/null_blk ] || modprobe null_blk nr_devices=0 2>/dev/null
 	[ -d /sys/kernel/config/nullb ] ||
 		mount -t configfs none /sys/kernel/config 2>/dev/null
-	dir=/sys/kernel/config/nullb/dmct$$
-	mkdir $dir 2>/dev/null || return
+	dir=/sys/kernel/config/nullb/$1
+	mkdir "$dir" 2>/dev/null || return
 	cleanups+=("rmdir $dir")
-	for word in "size=$1" memory_backed=1 discard=1 blocksize=512 \
-		    "${@:2}" power=1; do
+	for word in "size=$2" memory_backed=1 discard=1 blocksize=512 \
+		    "${@:3}" power=1; do
 		echo "${word#*=}" >"$dir/${word%%=*}" || return
 	done
-	POOL=/dev/nullb$(cat $dir/index)
-	[ -b "$POOL" ] || POOL=/dev/dmct$$
+	POOL=/dev/nullb$(cat "$dir/index")
+	[ -b "$POOL" ] || POOL=/dev/$1
 	[ -b "$POOL" ]
 }
 
@@ -123,7 +124,7 @@ pool()
 	if [ -n "${DM_CHAIN_TEST_DEV-}" ]; then
 		POOL=$DM_CHAIN_TEST_DEV
 	else
-		pool_null "$@" || pool_loop "$1" ||
+		null_device dmct$$ "$@" || pool_loop "$1" ||
 			skip_all "neither null_blk nor loop works"
 	fi
 }

@@ -40,6 +40,8 @@ u64 ct_random(u64 below);
 /* --plant KIND: the model is made wrong on purpose, to see a check fail. */
 extern const char *ct_plant;
 bool ct_plants(const char *kind);
+/* --series N: other random numbers. */
+extern unsigned int ct_series;
 
 #define ct_check(cond, ...) \
 	do { \

@@ -3,7 +3,10 @@
  * chaintest: run the scenarios of a suite.
  *
  *	chaintest list SUITE
- *	chaintest [--plant view|states|data|map|counts] run SUITE POOL [SCENARIO...]
+ *	chaintest [OPTION...] run SUITE POOL [SCENARIO...]
+ *
+ * --plant view|states|data|map|counts makes the model wrong, --series N draws
+ * other random numbers.
  *
  * "run" prints "ok NAME", "not ok NAME" or "ok NAME # SKIP" for each scenario,
  * with "# ..." lines before it; it exits 0 unless it could not run them.
@@ -37,7 +40,7 @@ static const struct scenario *const all[] = {
 static void usage(void)
 {
 	fputs("usage: chaintest list SUITE\n"
-	      "       chaintest [--plant KIND] run SUITE POOL [SCENARIO...]\n",
+	      "       chaintest [--plant KIND] [--series N] run SUITE POOL [SCENARIO...]\n",
 	      stderr);
 	exit(2);
 }
@@ -136,8 +139,12 @@ int main(int argc, char **argv)
 	bool list;
 	unsigned int i, found = 0;
 
-	if (argc > 2 && !strcmp(argv[1], "--plant")) {
-		ct_plant = argv[2];
+	while (argc > 2 && !strncmp(argv[1], "--", 2)) {
+		if (!strcmp(argv[1], "--plant"))
+			ct_plant = argv[2];
+		else if (strcmp(argv[1], "--series") ||
+			 kstrtouint(argv[2], 10, &ct_series))
+			usage();
 		argv += 2;
 		argc -= 2;
 	}

@@ -14,6 +14,7 @@
 #define KMSG_MAX	(256 * KIB)
 
 const char *ct_plant = "";
+unsigned int ct_series;
 
 static int kmsg_fd = -1;
 
@@ -113,10 +114,11 @@ bool ct_plants(const char *kind)
 
 void ct_seed(u64 seed)
 {
-	random_state = (seed + 1) * 0x9e3779b97f4a7c15ULL;
+	random_state = (seed + 1 + 1000003ULL * ct_series) *
+		       0x9e3779b97f4a7c15ULL;
 }
 
-/* xorshift64*; the same sequence in every run. */
+/* xorshift64*; the same sequence in every run of the same series. */
 u64 ct_random(u64 below)
 {
 	u64 x;

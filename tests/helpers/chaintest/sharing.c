@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "ct.h"
@@ -338,6 +340,30 @@ static void read_only_layer(void)
 	verify_closed(c);
 }
 
+/* Sectors of a device in use cannot become larger. */
+static void larger_sectors(void)
+{
+	const char *path = getenv("CHAINTEST_4K_DEVICE");
+	struct chain *c = chain_new("chain", BS);
+	char *line, *log;
+	struct stat st;
+
+	if (!path || stat(path, &st))
+		ct_skip("no device with sectors of 4 KiB");
+	chain_push(c, layer_raw_new("A", MIB, BS));
+	chain_push(c, layer_new("E", MIB, BS, LAYER_INLINE));
+	line = ct_str("3 %s F %u:%u %u:%u 1 format", chain_line(c) + 2,
+		      major(st.st_rdev), minor(st.st_rdev), major(st.st_rdev),
+		      minor(st.st_rdev));
+	kmsg_mark();
+	ct_check(chain_load(c, line), "a layer with larger sectors is taken");
+	log = kmsg_read();
+	ct_check(strstr(log, "block size") || strstr(log, "sector"),
+		 "the reason does not name the block size: %s", log);
+	chain_write(c, 512, 512);
+	end(c);
+}
+
 const struct scenario sharing_scenarios[] = {
 	{ "sharing", "golden-raw-base", golden_base },
 	{ "sharing", "golden-layer", golden_layer },
@@ -347,5 +373,6 @@ const struct scenario sharing_scenarios[] = {
 	{ "sharing", "old-table", old_table },
 	{ "sharing", "raw-base-grown-and-shrunk", raw_base_sizes },
 	{ "sharing", "layer-that-cannot-be-written", read_only_layer },
+	{ "sharing", "layer-with-larger-sectors", larger_sectors },
 	{ }
 };
