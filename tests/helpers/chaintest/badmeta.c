@@ -368,11 +368,95 @@ static void torn_page(void)
 	verify_tool(c);
 }
 
+/* Usable for reading only: nothing is written, the status says so. */
+static void reads_only(struct chain *c, const char *mode)
+{
+	struct layer *e = chain_active(c);
+	u64 meta = slice_hash(e->meta, 0, e->meta->size);
+	u64 data = slice_hash(e->data, 0, e->data->size);
+	void *buf = io_buf(BS);
+	char *status;
+
+	chain_open(c);
+	status = dmd_status(c->dev);
+	ct_check(strstr(status, mode), "status is not \"%s\": %s", mode, status);
+	verify_view(c);
+	ct_check(io_do(c->fd, IO_WRITE, 0, BS, buf), "a write is taken");
+	ct_check(io_do(c->fd, IO_DISCARD, 0, BS, NULL), "a discard is taken");
+	ct_check(msg_try(c, "stream") == -EROFS, "stream: %s",
+		 strerror(-msg_try(c, "stream")));
+	verify_view(c);
+	chain_close(c);
+	ct_check(slice_hash(e->meta, 0, e->meta->size) == meta &&
+		 slice_hash(e->data, 0, e->data->size) == data,
+		 "the layer was written");
+	free(buf);
+}
+
+static void needs_check(void)
+{
+	struct chain *c = closed_chain();
+	struct layer *e = chain_active(c);
+	struct dm_chain_sb sb;
+
+	disk_read_sb(e, &sb);
+	sb.flags |= DM_CHAIN_F_NEEDS_CHECK;
+	disk_write_sb(e, &sb);
+	reads_only(c, " ro needs_check ");
+	disk_read_sb(e, &sb);
+	sb.flags &= ~DM_CHAIN_F_NEEDS_CHECK;
+	disk_write_sb(e, &sb);
+	chain_open(c);
+	chain_fill(c, 10);
+	verify_all(c);
+	chain_close(c);
+}
+
+static void ro_compat(void)
+{
+	struct chain *c = closed_chain();
+	struct layer *e = chain_active(c);
+	struct dm_chain_sb sb;
+
+	disk_read_sb(e, &sb);
+	sb.ro_compat = 1;
+	disk_write_sb(e, &sb);
+	reads_only(c, " ro ");
+}
+
+/* An unknown compatible feature is nobody's business; who writes clears it. */
+static void compat(void)
+{
+	struct chain *c = closed_chain();
+	struct layer *e = chain_active(c);
+	struct dm_chain_disk_super *page = io_buf(PAGE);
+	struct dm_chain_sb sb;
+	unsigned int slot;
+
+	for (slot = 0; slot < 2; slot++) {
+		slice_read(e->meta, dm_chain_sb_offset(slot), page, PAGE);
+		page->compat = cpu_to_le32(0x80);
+		seal(page);
+		slice_write(e->meta, dm_chain_sb_offset(slot), page, PAGE);
+	}
+	disk_read_sb(e, &sb);
+	ct_check(sb.compat == 0x80, "the feature was not set");
+	chain_open(c);
+	chain_fill(c, 10);
+	verify_all(c);
+	chain_close(c);
+	disk_read_sb(e, &sb);
+	ct_check(!sb.compat, "an unknown compatible feature outlived a writer");
+}
+
 const struct scenario badmeta_scenarios[] = {
 	{ "badinput", "superblocks", superblocks },
 	{ "badinput", "torn-superblocks", torn_superblocks },
 	{ "badinput", "map-pages", map_pages },
 	{ "badinput", "directory-pages", directory_pages },
 	{ "badinput", "torn-page-of-an-unclean-layer", torn_page },
+	{ "badinput", "needs-check", needs_check },
+	{ "badinput", "unknown-ro-compat-feature", ro_compat },
+	{ "badinput", "unknown-compat-feature", compat },
 	{ }
 };
