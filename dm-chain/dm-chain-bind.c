@@ -28,6 +28,13 @@ static int dm_chain_check_generations(struct dm_chain_table *t)
 		if (t->entry[i].dropped)
 			continue;
 		b = above ? &above->sb.backing : NULL;
+		if (b && b->kind == DM_CHAIN_BACKING_LAYER &&
+		    memcmp(b->uuid, layer->sb.uuid, DM_CHAIN_UUID_LEN)) {
+			DMERR("%s: layer %s does not rest on %s any more: load the table again",
+			      dm_device_name(t->md), above->sb.name,
+			      t->entry[i].name);
+			return -ESTALE;
+		}
 		if (b && b->kind == DM_CHAIN_BACKING_LAYER && b->generation &&
 		    b->generation != layer->sb.generation) {
 			DMERR("%s: layer %s changed behind overlay %s: generation %llu, not %llu",
@@ -147,24 +154,30 @@ static int dm_chain_bind_layers(struct dm_chain_table *t)
 	return r;
 }
 
-/* The chain of this table replaces another one of the device. */
+/* The chain of this table replaces another one of the device. No I/O. */
 static int dm_chain_switch(struct dm_chain_table *t)
 {
-	struct dm_chain *chain;
 	unsigned int i;
 
-	lockdep_assert_held(&dm_chain_registry);
 	for (i = 0; i < t->nr; i++)
-		if (READ_ONCE(t->entry[i].layer->changes) !=
+		if (atomic_long_read(&t->entry[i].layer->changes) !=
 		    t->entry[i].changes) {
 			DMERR("%s: layer %s was written since the table was loaded: load it again",
 			      dm_device_name(t->md), t->entry[i].name);
 			return -ESTALE;
 		}
-	list_for_each_entry(chain, &dm_chains, list)
-		if (chain->md == t->md)
-			chain->is_current = false;
 	return 0;
+}
+
+static void dm_chain_make_current(struct dm_chain *chain)
+{
+	struct dm_chain *other;
+
+	mutex_lock(&dm_chains_lock);
+	list_for_each_entry(other, &dm_chains, list)
+		if (other->md == chain->md)
+			other->is_current = other == chain;
+	mutex_unlock(&dm_chains_lock);
 }
 
 static void dm_chain_warn_rollback(struct dm_chain_table *t)
@@ -185,15 +198,13 @@ int dm_chain_preresume(struct dm_target *ti)
 	unsigned int noio = memalloc_noio_save();
 	int r = 0;
 
-	mutex_lock(&dm_chain_registry);
 	mutex_lock(&chain->lock);
 	if (t->takeover || t->bound)
 		r = dm_chain_bind(chain, t);
 	else
 		r = dm_chain_switch(t);
 	if (!r)
-		chain->is_current = true;
-	mutex_unlock(&dm_chain_registry);
+		dm_chain_make_current(chain);
 
 	if (!r)
 		r = dm_chain_check_generations(t);

@@ -57,6 +57,10 @@ static bool dm_chain_set_dirty(struct dm_chain_layer *layer, u64 block,
 	bool fresh = false;
 	u32 page, last;
 
+	/* The states are in core already: who counts first and reads them then
+	 * finds either the new states or another count.
+	 */
+	atomic_long_inc(&layer->changes);
 	dm_chain_pages_of(block, count, &page, &last);
 	for (; page <= last; page++) {
 		/*
@@ -66,7 +70,6 @@ static bool dm_chain_set_dirty(struct dm_chain_layer *layer, u64 block,
 		if (test_and_set_bit(page, layer->dirty))
 			continue;
 		atomic_inc(&layer->uncommitted);
-		WRITE_ONCE(layer->changes, layer->changes + 1);
 		fresh = true;
 	}
 	return fresh;
@@ -463,8 +466,7 @@ out:
 	return r;
 }
 
-/* Whoever asks for numbers must get an answer although a commit hangs. */
-static bool dm_chain_meta_lock_patiently(struct dm_chain_layer *layer)
+bool dm_chain_meta_lock_patiently(struct dm_chain_layer *layer)
 {
 	int tries;
 
@@ -497,8 +499,10 @@ void dm_chain_layer_counts(struct dm_chain_layer *layer, u64 *data, u64 *zero)
 			continue;
 		dm_chain_payload_count(payload, DM_CHAIN_BLOCKS_PER_PAGE,
 				       &count);
-		*data += (count & 0xffff) - (layer->counts[p] & 0xffff);
-		*zero += (count >> 16) - (layer->counts[p] >> 16);
+		*data += count & 0xffff;
+		*data -= layer->counts[p] & 0xffff;
+		*zero += count >> 16;
+		*zero -= layer->counts[p] >> 16;
 	}
 out:
 	mutex_unlock(&layer->meta_lock);

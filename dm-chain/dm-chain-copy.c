@@ -310,10 +310,12 @@ static bool copy_runs(struct dm_chain_job *job)
 
 static void copy_fail(struct dm_chain_job *job, int error, bool write, u8 id)
 {
+	u64 at;
+
 	spin_lock(&job->lock);
-	dm_chain_job_fail(job, error, write, id,
-			  copy_low(job) << (job->chain->block_shift +
-					    SECTOR_SHIFT));
+	at = copy_low(job) << (job->chain->block_shift + SECTOR_SHIFT);
+	/* The last block may be partial. */
+	dm_chain_job_fail(job, error, write, id, min(at, dm_chain_job_len(job)));
 	spin_unlock(&job->lock);
 }
 

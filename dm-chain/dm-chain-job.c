@@ -172,7 +172,7 @@ struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos)
 
 	lockdep_assert_held(&chain->lock);
 	/* A reload may have made a new view; the job goes with its layer. */
-	if (job && job->stopped)
+	if (job && job->stopped && chain->is_current)
 		job->chain = chain;
 	return job;
 }

@@ -14,6 +14,8 @@
 
 /* See "Locking" in dm-chain.h. */
 DEFINE_MUTEX(dm_chain_registry);
+/* See "Locking" in dm-chain.h. */
+DEFINE_MUTEX(dm_chains_lock);
 LIST_HEAD(dm_chain_tables);
 LIST_HEAD(dm_chains);
 static LIST_HEAD(dm_chain_layers);
@@ -128,6 +130,7 @@ struct dm_chain_layer *dm_chain_layer_create(struct block_device *data,
 	spin_lock_init(&layer->change_lock);
 	xa_init(&layer->pages);
 	atomic_set(&layer->uncommitted, 0);
+	atomic_long_set(&layer->changes, 0);
 
 	r = bioset_init(&layer->bios, BIO_POOL_SIZE, DM_CHAIN_META_PAD,
 			BIOSET_NEED_BVECS);

@@ -113,7 +113,7 @@ struct dm_chain_layer {
 	struct xarray pages;
 	bool debt;
 	bool failed;
-	unsigned long changes;
+	atomic_long_t changes;
 	void **commit_buf;
 	u32 *commit_index;
 	struct bio_set bios;
@@ -128,6 +128,7 @@ static inline bool dm_chain_layer_raw(const struct dm_chain_layer *layer)
 
 /* dm-chain-layer.c: registry of layers. All hold dm_chain_registry. */
 extern struct mutex dm_chain_registry;
+extern struct mutex dm_chains_lock;
 extern struct list_head dm_chain_tables;
 extern struct list_head dm_chains;
 
@@ -338,6 +339,13 @@ bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload);
  * Return: 0 or a negative errno.
  */
 int dm_chain_flag(struct dm_chain_layer *layer, u32 set, u32 clear);
+
+/*
+ * Take meta_lock unless it stays taken for two seconds: whoever asks for numbers
+ * must get an answer although a commit hangs. Context: process. Return: true if
+ * it is taken.
+ */
+bool dm_chain_meta_lock_patiently(struct dm_chain_layer *layer);
 
 /* Current numbers of blocks, dirty pages counted afresh; those of the last
  * commit if the one in progress hangs. Context: process.

@@ -120,10 +120,11 @@ static u64 layer_memory(struct dm_chain *chain, struct dm_chain_layer *layer)
 	bytes += (u64)layer->nr_pages * sizeof(*layer->counts);
 	if (layer->commit_buf)
 		bytes += DM_CHAIN_BATCH * DM_CHAIN_PAGE_SIZE;
-	mutex_lock(&layer->meta_lock);
-	xa_for_each(&layer->pages, index, page)
-		bytes += DM_CHAIN_PAGE_SIZE;
-	mutex_unlock(&layer->meta_lock);
+	if (dm_chain_meta_lock_patiently(layer)) {
+		xa_for_each(&layer->pages, index, page)
+			bytes += DM_CHAIN_PAGE_SIZE;
+		mutex_unlock(&layer->meta_lock);
+	}
 	if (layer == dm_chain_active(chain))
 		bytes += dm_chain_owner_memory(chain->map);
 	return bytes;

@@ -120,10 +120,11 @@ void dm_chain_jobs_last_reply(struct dm_chain *chain, char *result,
 		struct dm_chain_slot *slot = &chain->slot[chain->order[i]];
 		struct dm_chain_layer *layer = slot->layer;
 		const struct dm_chain_job_result *last = &layer->sb.result;
+		bool locked;
 
 		if (dm_chain_layer_raw(layer))
 			continue;
-		mutex_lock(&layer->meta_lock);
+		locked = dm_chain_meta_lock_patiently(layer);
 		if (last->status != DM_CHAIN_RESULT_NONE &&
 		    last->status < ARRAY_SIZE(result_names)) {
 			DMEMIT("%slayer=%s id=%s type=stream status=%s base=%s",
@@ -137,7 +138,8 @@ void dm_chain_jobs_last_reply(struct dm_chain *chain, char *result,
 			       last->speed, last->started, last->finished,
 			       last->error);
 		}
-		mutex_unlock(&layer->meta_lock);
+		if (locked)
+			mutex_unlock(&layer->meta_lock);
 	}
 	*pos = sz;
 }
@@ -209,6 +211,12 @@ void dm_chain_jobs_status(struct dm_chain *chain, char *result,
 	unsigned int sz = *pos, i, nr = 0;
 
 	lockdep_assert_held(&chain->lock);
+	/* Of an inactive table: the jobs live under the lock of another chain. */
+	if (!chain->is_current) {
+		DMEMIT(" 0");
+		*pos = sz;
+		return;
+	}
 	for (i = 0; i < chain->nr; i++)
 		nr += !!dm_chain_job_at(chain, i);
 	DMEMIT(" %u", nr);

@@ -298,6 +298,12 @@ int dm_chain_job_control(struct dm_chain *chain,
 				       dm_chain_job_state_name(job->state),
 				       dm_chain_verb_name(msg->verb));
 
+	/* It could not even end: its result could not be recorded. */
+	if (job->stopped)
+		return dm_chain_refuse(why, -EROFS,
+				       "job '%s' rests while the device is read-only",
+				       job->id);
+
 	switch (msg->verb) {
 	case DM_CHAIN_VERB_PAUSE:
 		job_change_state(job, DM_CHAIN_JOB_PAUSED);

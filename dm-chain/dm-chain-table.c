@@ -153,7 +153,9 @@ static void dm_chain_look(struct dm_chain_ctor *x, unsigned int i)
 	if (c->raw) {
 		c->size = bdev_nr_bytes(f->data->bdev);
 		r = dm_chain_find_sb(x, f, f->data->bdev);
-		f->has_sb = r != -ENODATA && r != -EIO && !f->zeroed;
+		/* Damaged or from the future, it is still a layer's. */
+		f->has_sb = !r || r == -EBADMSG || r == -EINVAL ||
+			    r == -EOPNOTSUPP;
 		return;
 	}
 	r = dm_chain_find_sb(x, f, f->meta->bdev);
@@ -293,12 +295,24 @@ static int dm_chain_format_all(struct dm_chain_ctor *x)
 
 /* ---- checks of the effective chain ---- */
 
+/* Bios are cut where a layer ends, and the rest may go to any other one. */
+static unsigned int dm_chain_max_lbs(struct dm_chain_ctor *x)
+{
+	unsigned int i, lbs = SECTOR_SIZE;
+
+	for (i = 0; i < x->nr; i++)
+		lbs = max_t(unsigned int, lbs,
+			    bdev_logical_block_size(x->found[x->chain[i]].data->bdev));
+	return lbs;
+}
+
 static int dm_chain_check_devices(struct dm_chain_ctor *x, unsigned int i)
 {
 	struct dm_chain_found *f = &x->found[i];
 	const char *name = x->line.layer[i].name;
 	struct block_device *meta = dm_chain_meta_bdev(f);
-	unsigned int lbs = bdev_logical_block_size(f->data->bdev);
+	unsigned int lbs = dm_chain_max_lbs(x);
+	struct dm_chain_geometry geo;
 	u64 end;
 
 	if (bdev_is_zoned(f->data->bdev) || (meta && bdev_is_zoned(meta)))
@@ -311,6 +325,12 @@ static int dm_chain_check_devices(struct dm_chain_ctor *x, unsigned int i)
 	if (!meta)
 		return 0;
 
+	dm_chain_geometry_init(&geo, f->sb.block_size, f->sb.max_size, NULL);
+	if (bdev_nr_bytes(meta) < geo.end)
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s needs %llu bytes of metadata device %s, which has %llu",
+				       name, geo.end, f->meta->name,
+				       bdev_nr_bytes(meta));
 	end = f->sb.data_offset + f->sb.size;
 	if (bdev_nr_bytes(f->data->bdev) < end)
 		return dm_chain_refuse(&x->why, -EINVAL,
@@ -482,26 +502,26 @@ static int dm_chain_take_chain(struct dm_chain_ctor *x)
 	struct dm_chain_table *t = x->t;
 	struct dm_chain_layer *active = t->entry[t->nr - 1].layer;
 	struct dm_chain *chain = dm_chain_current(t->md);
-	unsigned int old;
-	bool prefix;
+	unsigned int first;
 
 	if (chain) {
 		mutex_lock(&chain->lock);
-		prefix = dm_chain_is_prefix(chain, t);
-		old = chain->nr;
+		first = dm_chain_prefix(chain, t);
 		mutex_unlock(&chain->lock);
-		if (prefix) {
+		if (first) {
 			t->takeover = true;
 			t->chain = chain;
 			chain->refs++;
-			return dm_chain_stage(t, old, &x->why);
+			return dm_chain_stage(t, first, &x->why);
 		}
 	}
 
 	t->chain = dm_chain_create(t->md, active->sb.block_size, x->ti->len);
 	if (!t->chain)
 		return dm_chain_refuse(&x->why, -ENOMEM, "out of memory");
+	mutex_lock(&dm_chains_lock);
 	list_add(&t->chain->list, &dm_chains);
+	mutex_unlock(&dm_chains_lock);
 	return dm_chain_build(t->chain, t, &x->why);
 }
 

@@ -171,7 +171,9 @@ void dm_chain_put(struct dm_chain *chain)
 	lockdep_assert_held(&dm_chain_registry);
 	if (--chain->refs)
 		return;
+	mutex_lock(&dm_chains_lock);
 	list_del(&chain->list);
+	mutex_unlock(&dm_chains_lock);
 	dm_chain_destroy(chain);
 }
 
@@ -179,12 +181,21 @@ void dm_chain_forget(struct dm_chain *chain, struct dm_chain_layer *layer)
 {
 	unsigned int id;
 
+	/* The last table of such a chain is gone, so nobody adds it now. */
+	for (id = 0; id < DM_CHAIN_ID_NOBODY; id++)
+		if (READ_ONCE(chain->slot[id].layer) == layer)
+			break;
+	if (id == DM_CHAIN_ID_NOBODY)
+		return;
+
+	mutex_lock(&chain->lock);
 	for (id = 0; id < DM_CHAIN_ID_NOBODY; id++) {
 		if (chain->slot[id].layer != layer)
 			continue;
 		chain->slot[id].layer = NULL;
 		chain->is_current = false;
 	}
+	mutex_unlock(&chain->lock);
 }
 
 /* ---- building ---- */
@@ -296,7 +307,7 @@ int dm_chain_build(struct dm_chain *chain, struct dm_chain_table *t,
 		struct dm_chain_layer *layer = t->entry[i].layer;
 		struct dm_chain_apply apply = { chain, chain->order[i] };
 
-		t->entry[i].changes = READ_ONCE(layer->changes);
+		t->entry[i].changes = atomic_long_read(&layer->changes);
 		if (dm_chain_layer_raw(layer)) {
 			u64 end = dm_chain_nr_blocks(chain,
 						     chain->slot[apply.id].limit);
@@ -350,7 +361,8 @@ int dm_chain_stage(struct dm_chain_table *t, unsigned int first,
 	for (arg.entry = 0; arg.entry < t->nr && !r; arg.entry++) {
 		struct dm_chain_layer *layer = t->entry[arg.entry].layer;
 
-		t->entry[arg.entry].changes = READ_ONCE(layer->changes);
+		t->entry[arg.entry].changes =
+			atomic_long_read(&layer->changes);
 		if (dm_chain_layer_raw(layer) || layer->to_format)
 			continue;
 		/* The map of a layer that moved to another device is known. */
@@ -372,22 +384,39 @@ static bool dm_chain_same_layer(const struct dm_chain_layer *a,
 	if (dm_chain_layer_raw(a) || dm_chain_layer_raw(b))
 		return dm_chain_layer_raw(a) && dm_chain_layer_raw(b) &&
 		       a->size == b->size;
-	return !memcmp(a->sb.uuid, b->sb.uuid, DM_CHAIN_UUID_LEN) &&
+	/* Jobs do not raise the generation: what they write has no double. */
+	return !a->job && !a->debt &&
+	       !memcmp(a->sb.uuid, b->sb.uuid, DM_CHAIN_UUID_LEN) &&
 	       a->sb.generation == b->sb.generation;
 }
 
-bool dm_chain_is_prefix(struct dm_chain *chain, struct dm_chain_table *t)
+/*
+ * Match the layers of the chain with the entries of a table, from the base up.
+ * An entry between them that the chain does not have was dropped by a job: the
+ * constructor may have read the superblocks just before. Return: how many
+ * entries it took to match all layers, 0 if that is not possible.
+ */
+static unsigned int dm_chain_match(struct dm_chain *chain,
+				   struct dm_chain_table *t, bool *matches)
 {
-	unsigned int i;
+	unsigned int i, pos = 0;
 
-	if (t->nr < chain->nr)
-		return false;
-	for (i = 0; i < chain->nr; i++)
-		if (!dm_chain_same_layer(chain->slot[chain->order[i]].layer,
-					 t->entry[i].layer))
-			return false;
+	for (i = 0; i < t->nr && pos < chain->nr; i++) {
+		struct dm_chain_slot *slot = &chain->slot[chain->order[pos]];
+
+		matches[i] = dm_chain_same_layer(slot->layer, t->entry[i].layer);
+		pos += matches[i];
+	}
+	return pos == chain->nr ? i : 0;
+}
+
+unsigned int dm_chain_prefix(struct dm_chain *chain, struct dm_chain_table *t)
+{
+	bool matches[DM_CHAIN_MAX_LAYERS];
+	unsigned int n = dm_chain_match(chain, t, matches);
+
 	/* The one that is written must be the very same object. */
-	return dm_chain_active(chain) == t->entry[chain->nr - 1].layer;
+	return n && dm_chain_active(chain) == t->entry[n - 1].layer ? n : 0;
 }
 
 static int dm_chain_apply_staged(struct dm_chain *chain,
@@ -421,52 +450,67 @@ void dm_chain_unstage(struct dm_chain_table *t)
 	t->bigger = NULL;
 }
 
+/*
+ * New layers may be larger than the view was. Beyond its end the map holds
+ * leftovers: of regions that the end cut, of layers that were larger. Ids are
+ * used again, so they must not be taken for something.
+ */
+static int dm_chain_bind_end(struct dm_chain *chain, struct dm_chain_table *t)
+{
+	u64 end = dm_chain_nr_blocks(chain, chain->size), blocks;
+
+	if (t->bigger) {
+		dm_chain_owner_adopt(t->bigger, chain->map);
+		swap(t->bigger, chain->map);
+		dm_chain_owner_destroy(t->bigger);
+		t->bigger = NULL;
+	}
+	blocks = dm_chain_owner_blocks(chain->map);
+	if (end >= blocks)
+		return 0;
+	return dm_chain_owner_fill(chain->map, end, blocks - end,
+				   DM_CHAIN_NOBODY, GFP_NOIO);
+}
+
 int dm_chain_bind(struct dm_chain *chain, struct dm_chain_table *t)
 {
+	bool matches[DM_CHAIN_MAX_LAYERS];
 	u8 id_of_entry[DM_CHAIN_MAX_LAYERS] = {};
-	unsigned int i, pos = 0, old = chain->nr;
+	unsigned int i, n, pos = 0;
 	int r;
 
 	lockdep_assert_held(&chain->lock);
 
-	if (old && !chain->is_current) {
-		DMERR("%s: layers of the chain have gone: load the table again",
+	n = chain->is_current ? dm_chain_match(chain, t, matches) : 0;
+	if (!n) {
+		DMERR("%s: the chain has changed: load the table again",
 		      dm_device_name(chain->md));
 		return -ESTALE;
 	}
-	for (i = 0; i < t->nr && pos < old; i++) {
-		struct dm_chain_slot *slot = &chain->slot[chain->order[pos]];
-
-		if (!dm_chain_same_layer(slot->layer, t->entry[i].layer)) {
-			t->entry[i].dropped = true;
-			continue;
-		}
-		t->entry[i].dropped = false;
-		id_of_entry[i] = chain->order[pos++];
-	}
-	if (pos < old) {
-		DMERR("%s: the live chain has changed since the table was loaded: load it again",
-		      dm_device_name(chain->md));
-		return -ESTALE;
-	}
-	for (i = 0, pos = 0; i < t->nr && pos < old; i++)
-		if (!t->entry[i].dropped)
-			dm_chain_slot_fill(&chain->slot[chain->order[pos++]],
-					   &t->entry[i]);
-
-	for (; i < t->nr; i++) {
-		if (READ_ONCE(t->entry[i].layer->changes) !=
+	for (i = n; i < t->nr; i++)
+		if (atomic_long_read(&t->entry[i].layer->changes) !=
 		    t->entry[i].changes) {
-			DMERR("%s: layer %s was written since the table was loaded: load it again",
+			DMERR("%s: layer %s was written: load the table again",
 			      dm_device_name(chain->md), t->entry[i].name);
 			return -ESTALE;
 		}
+	if (n < t->nr) {
+		r = dm_chain_bind_end(chain, t);
+		if (r)
+			return r;
+	}
+
+	for (i = 0; i < n; i++) {
+		t->entry[i].dropped = !matches[i];
+		if (!matches[i])
+			continue;
+		id_of_entry[i] = chain->order[pos];
+		dm_chain_slot_fill(&chain->slot[chain->order[pos++]],
+				   &t->entry[i]);
+	}
+	for (; i < t->nr; i++) {
 		dm_chain_push(chain, &t->entry[i]);
 		id_of_entry[i] = chain->active;
-	}
-	if (t->bigger) {
-		dm_chain_owner_adopt(t->bigger, chain->map);
-		swap(t->bigger, chain->map);
 	}
 	dm_chain_set_limits(chain);
 	r = dm_chain_apply_staged(chain, t, id_of_entry);
@@ -530,7 +574,6 @@ int dm_chain_claim(struct dm_chain *chain, struct dm_chain_table *t)
 			chain->debtor[chain->nr_debtors++] = layer;
 	}
 	chain->live = t;
-	chain->is_current = true;
 	return 0;
 }
 
@@ -561,7 +604,7 @@ static void dm_chain_settle(struct dm_chain_layer *layer)
 	int r = dm_chain_commit(layer);
 
 	mutex_lock(&layer->meta_lock);
-	if (r && layer->owner)
+	if (r && (layer->owner || atomic_read(&layer->uncommitted)))
 		dm_chain_leave_debt(layer);
 	if (!r && bitmap_empty(layer->torn, layer->nr_pages))
 		dm_chain_flag(layer, DM_CHAIN_F_CLEAN, 0);
@@ -581,6 +624,9 @@ void dm_chain_release(struct dm_chain *chain)
 	for (i = 0; i < t->nr && !t->read_only; i++) {
 		struct dm_chain_layer *layer = t->entry[i].layer;
 
+		/* Its device may be gone. What it had is in the top. */
+		if (t->entry[i].dropped)
+			continue;
 		/* A layer without a buffer was not written by anybody. */
 		if (layer == active ? chain->writable :
 		    layer->writable && layer->commit_buf)
@@ -633,6 +679,8 @@ void dm_chain_drop(struct dm_chain *chain, unsigned int first,
 		for (j = 0; chain->live && j < chain->live->nr; j++)
 			if (chain->live->entry[j].layer == layer)
 				chain->live->entry[j].dropped = true;
-		chain->slot[dropped[i]].layer = NULL;
+		/* What it owes is in the top, and durable there. */
+		WRITE_ONCE(layer->debt, false);
+		memset(&chain->slot[dropped[i]], 0, sizeof(chain->slot[0]));
 	}
 }

@@ -17,10 +17,18 @@
  *
  *	dm_chain_registry	mutex. The lists of layers and chains, their
  *				reference counts, who uses a layer in which role.
- *				Process context; no I/O of a guest waits for it.
+ *				Process context; constructors read metadata under
+ *				it. Neither a guest's I/O nor a suspend or resume
+ *				waits for it.
  *	chain->lock		mutex. The order of the chain and its slots, the
  *				life cycle of jobs, the last refusal. Messages,
  *				status, preresume, postsuspend, end of a job.
+ *	dm_chains_lock		mutex. The list of chains, together with the
+ *				registry for who changes it, and which chain is
+ *				its device's current one. Nothing sleeps for I/O
+ *				under it: a resume takes it, and must not wait
+ *				for a constructor that waits for a device which
+ *				only that resume brings back.
  *	layer->meta_lock	mutex. All metadata writes of one layer and what
  *				they depend on: the superblock copy, slots,
  *				sequence number, commit buffer. Commits sleep for
@@ -221,7 +229,7 @@ struct dm_chain_entry {
 	struct dm_dev *data;
 	struct dm_dev *meta;
 	char name[DM_CHAIN_NAME_LEN];
-	unsigned long changes;
+	long changes;
 	bool dropped;
 };
 
@@ -304,8 +312,12 @@ int dm_chain_build(struct dm_chain *chain, struct dm_chain_table *t,
 int dm_chain_stage(struct dm_chain_table *t, unsigned int first,
 		   struct dm_chain_why *why);
 
-/* Is the live chain a lower part of the table's? Registry lock held. */
-bool dm_chain_is_prefix(struct dm_chain *chain, struct dm_chain_table *t);
+/*
+ * Is the live chain a lower part of the table's, but for layers that a job has
+ * dropped? chain->lock held. Return: how many entries of the table that takes,
+ * 0 if it is not.
+ */
+unsigned int dm_chain_prefix(struct dm_chain *chain, struct dm_chain_table *t);
 
 /**
  * dm_chain_bind() - make a chain what a table says
