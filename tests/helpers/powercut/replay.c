@@ -464,7 +464,7 @@ int replay_main(int argc, char **argv)
 		}
 	}
 	if (optind + 1 != argc)
-		errx(2, "usage: powercut replay [-s SEED] [-r OUTCOMES] [-n POINTS] [-x DIR] [-v] LOG");
+		errx(2, "usage: powercut replay [OPTION...] LOG, see replay.c");
 	log_open(&rp.log, argv[optind]);
 	disks_init(&rp.disks, &rp.log);
 	rp.region = calloc(rp.log.devices, sizeof(*rp.region));
