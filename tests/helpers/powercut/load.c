@@ -6,12 +6,13 @@
  *	powercut mark DEVICE MARK...
  *	powercut load -m DEVICE -d VIEW -o OWNER -b BLOCK -w OFFSET:LENGTH...
  *		      -q SEQFILE [-f DISK] [-s SEED] [-t THREADS] [-n OPS]
- *		      [-u FILE] [-p OPS] [-c] [-e]
+ *		      [-u FILE] [-p OPS] [-c [-a]] [-e]
  *
  * -p: letters, of which each thread takes one by chance, again and again:
  *	w a write of one to four whole blocks, s a smaller one, u one with FUA,
  *	f a flush, d a discard, z a write-zeroes
  * -c: take the letters in turn instead, all for one block, then for the next
+ * -a: with -c, all threads take the same blocks, each a sector of its own
  * -n: how many, each thread; -u: and go on, slower, until FILE exists
  * -f: the view as a SCSI disk; FUA writes go there, because a block device
  *	follows what it was written with RWF_DSYNC by a flush
@@ -58,6 +59,7 @@ static struct {
 	unsigned int ops;
 	unsigned long long seed;
 	bool in_turn;
+	bool same_blocks;
 	bool may_fail;
 	struct window window[MAX_WINDOWS];
 	unsigned int windows;
@@ -279,17 +281,23 @@ static void choose(struct thread *t, char letter, unsigned long long *sector,
 static void in_turn(struct thread *t, char letter, unsigned long long *sector,
 		    unsigned int *count)
 {
-	unsigned long n = t->turn / strlen(opt.letters) * opt.threads + t->n;
+	unsigned long n = t->turn / strlen(opt.letters);
 	unsigned long blocks = 0;
 	unsigned int i;
 
 	for (i = 0; i < opt.windows; i++)
 		blocks += opt.window[i].count / opt.block;
+	if (!opt.same_blocks)
+		n = n * opt.threads + t->n;
 	n %= blocks;
 	for (i = 0; n >= opt.window[i].count / opt.block; i++)
 		n -= opt.window[i].count / opt.block;
 	*sector = opt.window[i].sector + n * opt.block;
 	*count = letter == 's' ? 1 : opt.block;
+	if (opt.same_blocks) {
+		*sector += t->n;
+		*count = 1;
+	}
 }
 
 static void step(struct thread *t)
@@ -368,7 +376,7 @@ static void parse(int argc, char **argv)
 
 	opt.threads = 1;
 	opt.letters = "wwwsssuuffdz";
-	while ((c = getopt(argc, argv, "m:d:f:o:b:w:q:s:t:n:u:p:ce")) != -1) {
+	while ((c = getopt(argc, argv, "m:d:f:o:b:w:q:s:t:n:u:p:cae")) != -1) {
 		switch (c) {
 		case 'm':
 			opt.marks = optarg;
@@ -408,6 +416,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'c':
 			opt.in_turn = true;
+			break;
+		case 'a':
+			opt.same_blocks = true;
 			break;
 		case 'e':
 			opt.may_fail = true;
