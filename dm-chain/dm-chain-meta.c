@@ -80,25 +80,19 @@ int dm_chain_meta_rw(struct block_device *bdev, blk_opf_t opf, u64 offset,
 
 int dm_chain_meta_zeroed(struct block_device *bdev, u64 offset, u64 bytes)
 {
-	struct bio_set bios;
-	struct dm_chain_buf *buf;
-	int r;
+	struct dm_chain_buf *buf = dm_chain_buf_alloc(SZ_1M, GFP_NOIO);
+	int r = 1;
 
-	r = bioset_init(&bios, 1, 0, BIOSET_NEED_BVECS);
-	if (r)
-		return r;
-	buf = dm_chain_buf_alloc(SZ_1M, GFP_NOIO);
-	if (!buf) {
-		r = -ENOMEM;
-		goto out;
-	}
+	if (!buf)
+		return -ENOMEM;
 
-	for (r = 1; bytes && r > 0;) {
+	while (bytes && r > 0) {
 		size_t n = min_t(u64, bytes, SZ_1M);
 		unsigned int i;
 		int e;
 
-		e = dm_chain_rw(&bios, bdev, REQ_OP_READ,
+		/* A constructor holds no bio of its own yet. */
+		e = dm_chain_rw(&fs_bio_set, bdev, REQ_OP_READ,
 				offset >> SECTOR_SHIFT, buf, 0, n);
 		if (e) {
 			r = e;
@@ -109,9 +103,7 @@ int dm_chain_meta_zeroed(struct block_device *bdev, u64 offset, u64 bytes)
 		offset += n;
 		bytes -= n;
 	}
-out:
 	dm_chain_buf_free(buf);
-	bioset_exit(&bios);
 	return r;
 }
 
