@@ -144,7 +144,7 @@ static const struct {
 	{ "2 A @A - G @G @G", "G" },
 	{ "2 A @A - G @G @G 1 format", "G" },
 	{ "3 A @A - N @N @N G @G @G 1 format", "G" },
-	{ "4 A @A - B @B @B N @N @N E @E @M 1 format", "N" },
+	{ "4 A @A - B @B @B N @N @N E @E @M 1 format", "E" },
 	{ "2 A @A - S @S @S 1 format", "S" },
 	{ "2 A @A - N @S @N 1 format", "N" },
 	{ "2 X @B - N @N @N 1 format", "X" },
