@@ -21,7 +21,7 @@
 
 #include "ct.h"
 
-#define TIME_LIMIT_MS	100000
+#define TIME_LIMIT_MS	400000
 
 static const struct scenario *const all[] = {
 	instrument_scenarios,
