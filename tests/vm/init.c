@@ -7,6 +7,7 @@
  * Everything between the host and this program goes through the 9p directory
  * "ctl", because a write to it has reached the host's file when it returns:
  *	config	what to do, NUL-terminated "key=value" strings
+ *	booted	is there as soon as nothing but dm-chain is left to load
  *	output	the script's stdout and stderr
  *	kmsg	the kernel's log
  *	status	the script's exit status, the last thing written
@@ -247,23 +248,29 @@ static void expose(const char *real, const char *path)
 	must_mount(from, path, NULL, MS_BIND, NULL);
 }
 
+static void load_module(const char *path)
+{
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		fail("%s", path);
+	if (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST)
+		fail("load %s", path);
+	close(fd);
+}
+
 static void load_modules(void)
 {
 	char path[PATH_MAX];
 	FILE *list;
-	int fd;
 
 	list = fopen("/modules/list", "re");
 	if (!list)
 		fail("/modules/list");
 	while (fgets(path, sizeof(path), list)) {
 		path[strcspn(path, "\n")] = '\0';
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			fail("%s", path);
-		if (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST)
-			fail("load %s", path);
-		close(fd);
+		load_module(path);
 	}
 	fclose(list);
 }
@@ -525,6 +532,8 @@ int main(int argc, char **argv)
 	if (ctl < 0)
 		fail("/ctl");
 	config_read();
+	close(create("booted"));
+	load_module("/modules/dm-chain.ko");
 	output = create("output");
 	kmsg_out = create("kmsg");
 	kmsg_in = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);

@@ -144,7 +144,8 @@ unpack_vmlinux()
 	[ -s "$2/vmlinux" ]
 }
 
-# initramfs RELEASE MODULEDIR: init and the modules in the order of loading.
+# initramfs RELEASE MODULEDIR: init, dm-chain.ko and the modules that come before
+# it, in the order of loading.
 initramfs()
 {
 	local dir
@@ -184,7 +185,6 @@ make_initramfs()
 	done <"$new/order"
 	cp "$module" "$tree/modules/dm-chain.ko"
 	strip --strip-debug "$tree/modules/dm-chain.ko"
-	echo /modules/dm-chain.ko >>"$tree/modules/list"
 
 	(cd "$tree" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) \
 		>"$new/cpio" && rm -rf "$tree"
