@@ -3,6 +3,8 @@
 # make			the module for the running kernel (or KDIR=...), and chainsetup
 # make demo		a file system on a chain while it is streamed, in a virtual machine
 # make check		all tests; TIERS="unit vm" for some of them
+# make bench		the performance tables; GROUPS="read write" for some of them
+# make bench-compare	what changed between two of them: A=old.json B=new.json
 # make lint		style and static checks, silent if there is nothing to say
 # make install		module, tools and manual pages, below DESTDIR
 
@@ -19,8 +21,11 @@ TOOL_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 TOOL_CPPFLAGS = $(CPPFLAGS) -D_GNU_SOURCE -MMD -MP -Iuserspace/shim -Idm-chain
 TOOL_LIBS = -ldevmapper -lblkid -luuid -ljson-c
 
+# The load generator starts often, where loading libraries takes long.
+tests/bin/chainload: TOOL_LIBS = -static
+
 # What the module shares with user space
-core := $(foreach part,codec super resolve parse jobstate owner range, \
+core := $(foreach part,codec super resolve parse jobstate owner range pageset, \
 	$(wildcard dm-chain/dm-chain-$(part).c dm-chain/dm-chain-$(part)-*.c))
 
 # A test helper is a directory tests/helpers/NAME or a file tests/helpers/NAME.c
@@ -68,6 +73,13 @@ demo:
 check:
 	@tests/run $(TIERS)
 
+bench:
+	@tests/bench/run $(GROUPS)
+
+bench-compare:
+	@tests/bench/report compare $(or $(A),$(error A=old.json is missing)) \
+		$(or $(B),$(error B=new.json is missing))
+
 lint:
 	@scripts/lint
 
@@ -90,7 +102,8 @@ clean:
 	rm -f dm-chain.ko dm-chain.mod dm-chain.mod.c modules.order Module.symvers
 	rm -f *.o .*.o dm-chain/*.o .*.cmd dm-chain/.*.cmd
 
-.PHONY: all module kernel-headers tools helpers core-sources demo check lint install \
+.PHONY: all module kernel-headers tools helpers core-sources demo check bench \
+	bench-compare lint install \
 	install-module install-tools clean
 
 -include $(shell find build -name '*.d' 2>/dev/null)
