@@ -97,27 +97,38 @@ void dm_chain_passdown_work(struct work_struct *work);
 
 /**
  * struct dm_chain_buf - memory for a block or more
- * @nr: pages
- * @page: each one's address
+ * @order: of each chunk
+ * @nr: chunks
+ * @chunk: each one's address
  */
 struct dm_chain_buf {
+	unsigned int order;
 	unsigned int nr;
-	void *page[];
+	void *chunk[];
 };
 
+/*
+ * In chunks as large as there are without an effort, because a bio over them is
+ * the shorter then; in single pages if need be. Context: as @gfp allows.
+ */
 struct dm_chain_buf *dm_chain_buf_alloc(size_t bytes, gfp_t gfp);
 void dm_chain_buf_free(struct dm_chain_buf *buf);
 
+/* Of these three, @offset and @bytes are multiples of 512. Context: any. */
 void dm_chain_buf_zero(struct dm_chain_buf *buf, size_t offset, size_t bytes);
+bool dm_chain_buf_is_zero(const struct dm_chain_buf *buf, size_t offset,
+			  size_t bytes);
+/* How many vectors a bio over part of a buffer needs. */
+unsigned int dm_chain_buf_vecs(const struct dm_chain_buf *buf, size_t offset,
+			       size_t bytes);
+
+/* Add part of a buffer to a bio that has room for it. Context: any. */
+void dm_chain_bio_add(struct bio *bio, struct dm_chain_buf *buf, size_t offset,
+		      size_t bytes);
 
 /* Copy what @iter covers of @bio into @buf at @offset bytes. */
 void dm_chain_buf_fill(struct dm_chain_buf *buf, size_t offset,
 		       struct bio *bio, struct bvec_iter iter);
-
-/* A bio over part of a buffer, not submitted yet; see dm_chain_rw(). */
-struct bio *dm_chain_bio(struct bio_set *bios, struct block_device *bdev,
-			 blk_opf_t opf, sector_t sector,
-			 struct dm_chain_buf *buf, size_t offset, size_t bytes);
 
 /**
  * dm_chain_rw() - read or write a buffer and wait

@@ -10,18 +10,40 @@
 
 #include "dm-chain.h"
 
-struct dm_chain_buf *dm_chain_buf_alloc(size_t bytes, gfp_t gfp)
+/* Words that are looked at together. */
+#define SCAN_WORDS	8
+
+static size_t buf_chunk(const struct dm_chain_buf *buf)
 {
-	unsigned int nr = DIV_ROUND_UP(bytes, PAGE_SIZE);
+	return PAGE_SIZE << buf->order;
+}
+
+/* Address of the byte at @offset, and how many of @bytes go on from there. */
+static void *buf_piece(const struct dm_chain_buf *buf, size_t offset,
+		       size_t bytes, size_t *n)
+{
+	size_t in = offset & (buf_chunk(buf) - 1);
+
+	*n = min(bytes, buf_chunk(buf) - in);
+	return buf->chunk[offset / buf_chunk(buf)] + in;
+}
+
+static struct dm_chain_buf *buf_try(size_t bytes, unsigned int order, gfp_t gfp)
+{
+	unsigned int nr = DIV_ROUND_UP(bytes, PAGE_SIZE << order);
 	struct dm_chain_buf *buf;
 
-	buf = kzalloc(struct_size(buf, page, nr), gfp);
+	buf = kzalloc(struct_size(buf, chunk, nr), gfp);
 	if (!buf)
 		return NULL;
 
+	/* Network drivers look at each page's count, so make it one folio. */
+	if (order)
+		gfp |= __GFP_COMP;
+	buf->order = order;
 	for (; buf->nr < nr; buf->nr++) {
-		buf->page[buf->nr] = (void *)__get_free_page(gfp);
-		if (!buf->page[buf->nr]) {
+		buf->chunk[buf->nr] = (void *)__get_free_pages(gfp, order);
+		if (!buf->chunk[buf->nr]) {
 			dm_chain_buf_free(buf);
 			return NULL;
 		}
@@ -29,25 +51,61 @@ struct dm_chain_buf *dm_chain_buf_alloc(size_t bytes, gfp_t gfp)
 	return buf;
 }
 
+struct dm_chain_buf *dm_chain_buf_alloc(size_t bytes, gfp_t gfp)
+{
+	gfp_t easy = (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_DIRECT_RECLAIM;
+	struct dm_chain_buf *buf = NULL;
+	unsigned int order;
+
+	for (order = get_order(bytes); order && !buf; order--)
+		buf = buf_try(bytes, order, easy);
+	return buf ? buf : buf_try(bytes, 0, gfp);
+}
+
 void dm_chain_buf_free(struct dm_chain_buf *buf)
 {
 	if (!buf)
 		return;
 	while (buf->nr--)
-		free_page((unsigned long)buf->page[buf->nr]);
+		free_pages((unsigned long)buf->chunk[buf->nr], buf->order);
 	kfree(buf);
 }
 
 void dm_chain_buf_zero(struct dm_chain_buf *buf, size_t offset, size_t bytes)
 {
-	while (bytes) {
-		size_t in = offset_in_page(offset);
-		size_t n = min_t(size_t, bytes, PAGE_SIZE - in);
+	size_t n;
 
-		memset(buf->page[offset / PAGE_SIZE] + in, 0, n);
-		offset += n;
-		bytes -= n;
+	for (; bytes; offset += n, bytes -= n) {
+		void *piece = buf_piece(buf, offset, bytes, &n);
+
+		memset(piece, 0, n);
 	}
+}
+
+/* memchr_inv() looks at one word at a time, which takes three times as long. */
+static bool words_are_zero(const unsigned long *word, size_t bytes)
+{
+	const unsigned long *end = word + bytes / sizeof(*word);
+
+	for (; word < end; word += SCAN_WORDS)
+		if (word[0] | word[1] | word[2] | word[3] |
+		    word[4] | word[5] | word[6] | word[7])
+			return false;
+	return true;
+}
+
+bool dm_chain_buf_is_zero(const struct dm_chain_buf *buf, size_t offset,
+			  size_t bytes)
+{
+	size_t n;
+
+	for (; bytes; offset += n, bytes -= n) {
+		const void *piece = buf_piece(buf, offset, bytes, &n);
+
+		if (!words_are_zero(piece, n))
+			return false;
+	}
+	return true;
 }
 
 void dm_chain_buf_fill(struct dm_chain_buf *buf, size_t offset,
@@ -60,11 +118,10 @@ void dm_chain_buf_fill(struct dm_chain_buf *buf, size_t offset,
 		size_t done = 0;
 
 		while (done < bv.bv_len) {
-			size_t in = offset_in_page(offset);
-			size_t n = min_t(size_t, bv.bv_len - done,
-					 PAGE_SIZE - in);
+			size_t n;
+			void *dst = buf_piece(buf, offset, bv.bv_len - done, &n);
 
-			memcpy(buf->page[offset / PAGE_SIZE] + in, src + done, n);
+			memcpy(dst, src + done, n);
 			offset += n;
 			done += n;
 		}
@@ -72,35 +129,39 @@ void dm_chain_buf_fill(struct dm_chain_buf *buf, size_t offset,
 	}
 }
 
-struct bio *dm_chain_bio(struct bio_set *bios, struct block_device *bdev,
-			 blk_opf_t opf, sector_t sector,
-			 struct dm_chain_buf *buf, size_t offset, size_t bytes)
+unsigned int dm_chain_buf_vecs(const struct dm_chain_buf *buf, size_t offset,
+			       size_t bytes)
 {
-	unsigned int vecs = DIV_ROUND_UP(offset_in_page(offset) + bytes,
-					 PAGE_SIZE);
-	struct bio *bio = bio_alloc_bioset(bdev, vecs, opf, GFP_NOIO, bios);
+	size_t in = offset & (buf_chunk(buf) - 1);
 
-	bio->bi_iter.bi_sector = sector;
-	while (bytes) {
-		size_t in = offset_in_page(offset);
-		size_t n = min_t(size_t, bytes, PAGE_SIZE - in);
+	return DIV_ROUND_UP(in + bytes, buf_chunk(buf));
+}
 
-		__bio_add_page(bio, virt_to_page(buf->page[offset / PAGE_SIZE]),
-			       n, in);
-		offset += n;
-		bytes -= n;
+void dm_chain_bio_add(struct bio *bio, struct dm_chain_buf *buf, size_t offset,
+		      size_t bytes)
+{
+	size_t n;
+
+	for (; bytes; offset += n, bytes -= n) {
+		void *piece = buf_piece(buf, offset, bytes, &n);
+
+		__bio_add_page(bio, virt_to_page(piece), n,
+			       offset_in_page(piece));
 	}
-	return bio;
 }
 
 int dm_chain_rw(struct bio_set *bios, struct block_device *bdev,
 		blk_opf_t opf, sector_t sector, struct dm_chain_buf *buf,
 		size_t offset, size_t bytes)
 {
-	struct bio *bio = dm_chain_bio(bios, bdev, opf, sector, buf, offset,
-				       bytes);
-	int r = submit_bio_wait(bio);
+	struct bio *bio;
+	int r;
 
+	bio = bio_alloc_bioset(bdev, dm_chain_buf_vecs(buf, offset, bytes), opf,
+			       GFP_NOIO, bios);
+	bio->bi_iter.bi_sector = sector;
+	dm_chain_bio_add(bio, buf, offset, bytes);
+	r = submit_bio_wait(bio);
 	bio_put(bio);
 	return r;
 }

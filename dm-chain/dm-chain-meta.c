@@ -88,7 +88,6 @@ int dm_chain_meta_zeroed(struct block_device *bdev, u64 offset, u64 bytes)
 
 	while (bytes && r > 0) {
 		size_t n = min_t(u64, bytes, SZ_1M);
-		unsigned int i;
 		int e;
 
 		/* A constructor holds no bio of its own yet. */
@@ -98,8 +97,7 @@ int dm_chain_meta_zeroed(struct block_device *bdev, u64 offset, u64 bytes)
 			r = e;
 			break;
 		}
-		for (i = 0; i < n / PAGE_SIZE && r; i++)
-			r = !memchr_inv(buf->page[i], 0, PAGE_SIZE);
+		r = dm_chain_buf_is_zero(buf, 0, n);
 		offset += n;
 		bytes -= n;
 	}

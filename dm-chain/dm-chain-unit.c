@@ -84,21 +84,6 @@ static int unit_write(struct dm_chain_unit *u, u64 block, u32 count,
 	return r;
 }
 
-static bool unit_is_zero(const struct dm_chain_buf *buf, size_t offset,
-			 size_t bytes)
-{
-	while (bytes) {
-		size_t in = offset_in_page(offset);
-		size_t n = min_t(size_t, bytes, PAGE_SIZE - in);
-
-		if (memchr_inv(buf->page[offset / PAGE_SIZE] + in, 0, n))
-			return false;
-		offset += n;
-		bytes -= n;
-	}
-	return true;
-}
-
 /* Set the states of an intermediate top in core. job->lock held. */
 static void unit_set_states(struct dm_chain_unit *u, u64 block, u32 count,
 			    enum dm_chain_state state)
@@ -213,13 +198,13 @@ static void unit_leave(struct dm_chain_unit *u, u64 bytes)
 static int unit_put(struct dm_chain_unit *u, u64 block, u32 count)
 {
 	size_t bs = dm_chain_block_size(u->job->chain);
-	bool zero = unit_is_zero(u->buf, 0, bs), next = zero;
+	bool zero = dm_chain_buf_is_zero(u->buf, 0, bs), next = zero;
 	u32 n, run;
 	int r;
 
 	for (n = 0; n < count; n += run, zero = next) {
 		for (run = 1; n + run < count; run++) {
-			next = unit_is_zero(u->buf, (n + run) * bs, bs);
+			next = dm_chain_buf_is_zero(u->buf, (n + run) * bs, bs);
 			if (next != zero)
 				break;
 		}
