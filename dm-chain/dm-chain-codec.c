@@ -3,6 +3,7 @@
  * dm-chain: names, the layout of the metadata area, map and directory pages.
  * See dm-chain-codec.h; the superblock is in dm-chain-super.c.
  */
+#include <linux/bitops.h>
 #include <linux/build_bug.h>
 #include <linux/crc32c.h>
 #include <linux/errno.h>
@@ -335,4 +336,35 @@ u32 dm_chain_state_run(const u8 *payload, u32 n, u32 max)
 			break;
 	}
 	return run;
+}
+
+void dm_chain_state_fill(u8 *payload, u32 n, u32 count,
+			 enum dm_chain_state state)
+{
+	u32 end = n + count;
+
+	while (n < end && n % 4)
+		dm_chain_state_set(payload, n++, state);
+	memset(payload + n / 4, state * 0x55, (end - n) / 4);
+	n += round_down(end - n, 4);
+	while (n < end)
+		dm_chain_state_set(payload, n++, state);
+}
+
+void dm_chain_state_count(const u8 *payload, u32 *data, u32 *zero)
+{
+	const u64 *word = (const u64 *)payload;
+	const u64 low = 0x5555555555555555ULL;
+	u32 i;
+
+	static_assert(DM_CHAIN_DATA == 1 && DM_CHAIN_ZERO == 2);
+	*data = 0;
+	*zero = 0;
+	/* The order of bytes does not matter to a sum. */
+	for (i = 0; i < DM_CHAIN_PAYLOAD / sizeof(*word); i++) {
+		if (!word[i])
+			continue;
+		*data += hweight64(word[i] & low);
+		*zero += hweight64(word[i] & ~low);
+	}
 }

@@ -286,6 +286,24 @@ static inline void dm_chain_state_set(u8 *payload, u32 n,
  */
 u32 dm_chain_state_run(const u8 *payload, u32 n, u32 max);
 
+/**
+ * dm_chain_state_fill() - set a run of blocks to one state
+ * @payload: of a map page
+ * @n: first block, within the page
+ * @count: how many; @n + @count does not pass the page's end
+ * @state: their state
+ */
+void dm_chain_state_fill(u8 *payload, u32 n, u32 count,
+			 enum dm_chain_state state);
+
+/**
+ * dm_chain_state_count() - count the blocks of a map page that are held
+ * @payload: of a valid map page, aligned as a u64
+ * @data: gets how many are data
+ * @zero: gets how many are zero
+ */
+void dm_chain_state_count(const u8 *payload, u32 *data, u32 *zero);
+
 static inline bool dm_chain_dir_get(const u8 *payload, u32 n)
 {
 	return payload[n / 8] & 1 << n % 8;

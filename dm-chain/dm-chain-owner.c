@@ -26,6 +26,7 @@
  *	dm_chain_owner_pin() pairs with the address dependency of the readers.
  */
 #include <linux/atomic.h>
+#include <linux/build_bug.h>
 #include <linux/gfp.h>
 #include <linux/irqflags.h>
 #include <linux/limits.h>
@@ -34,7 +35,9 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <asm/byteorder.h>
 
+#include "dm-chain-codec.h"
 #include "dm-chain-owner.h"
 
 #define REGION_MASK	(DM_CHAIN_REGION_BLOCKS - 1)
@@ -48,6 +51,7 @@
 union entries {
 	u8 block[DM_CHAIN_REGION_BLOCKS];
 	unsigned long word[DM_CHAIN_REGION_BLOCKS / sizeof(unsigned long)];
+	__le64 eight[DM_CHAIN_REGION_BLOCKS / 8];
 };
 
 struct dm_chain_owner_node {
@@ -263,6 +267,79 @@ u8 dm_chain_owner_lookup(const struct dm_chain_owner_map *map, u64 block,
 	/* Pairs with smp_wmb() in dm_chain_owner_set() and every cmpxchg. */
 	smp_rmb();
 	return entry;
+}
+
+static enum dm_chain_state state_of(u8 entry, u8 id)
+{
+	if (dm_chain_owner_id(entry) != id)
+		return DM_CHAIN_UNALLOCATED;
+	return entry & DM_CHAIN_OWNER_ZERO ? DM_CHAIN_ZERO : DM_CHAIN_DATA;
+}
+
+/*
+ * The states of eight entries as two bytes of a map page, the first entry lowest
+ * in both. Bytes of the word are computed on side by side: no sum below carries
+ * out of one.
+ */
+static u16 states_of_word(u64 word, u8 id)
+{
+	const u64 low7 = 0x7f7f7f7f7f7f7f7fULL;
+	u64 diff = word ^ (0x0101010101010101ULL * id);
+	u64 held = ~((diff & low7) + low7) & ~low7;	/* bit 7: the layer's */
+	u64 zero = held & diff;
+	u64 two = (held ^ zero) >> 7 | zero >> 6;	/* two bits in each byte */
+
+	static_assert(DM_CHAIN_OWNER_ZERO == 0x80);
+	static_assert(DM_CHAIN_DATA == 1 && DM_CHAIN_ZERO == 2);
+	two = (two | two >> 6) & 0x000f000f000f000fULL;
+	two = (two | two >> 12) & 0x000000ff000000ffULL;
+	return two | two >> 24;
+}
+
+/* The states of blocks @from, a multiple of 8, up to before @to of a node. */
+static void entries_states(const struct dm_chain_owner_node *node, u32 from,
+			u32 to, u8 id, u8 *payload, u32 n)
+{
+	const union entries *e = node->entries;
+	u64 word, last = 0;
+	u16 states = states_of_word(last, id);
+
+	for (; from + 8 <= to; from += 8, n += 8) {
+		word = le64_to_cpu(READ_ONCE(e->eight[from / 8]));
+		if (word != last) {
+			last = word;
+			states = states_of_word(word, id);
+		}
+		payload[n / 4] = states;
+		payload[n / 4 + 1] = states >> 8;
+	}
+	for (; from < to; from++, n++)
+		dm_chain_state_set(payload, n,
+				   state_of(READ_ONCE(e->block[from]), id));
+}
+
+void dm_chain_owner_states(const struct dm_chain_owner_map *map, u64 block,
+			   u32 count, u8 id, u8 *payload)
+{
+	u64 end = block + count;
+	u32 n = 0;
+
+	while (block < end) {
+		u64 stop = min(end, (block | REGION_MASK) + 1);
+		unsigned long word = READ_ONCE(*map_slot(map, block));
+		u32 from = block & REGION_MASK;
+
+		if (!word_is_uniform(word))
+			entries_states(word_node(word), from,
+				    from + (u32)(stop - block), id, payload, n);
+		else if (dm_chain_owner_id(word_entry(word)) == id)
+			dm_chain_state_fill(payload, n, stop - block,
+					    state_of(word_entry(word), id));
+		n += stop - block;
+		block = stop;
+	}
+	/* Pairs with smp_wmb() in dm_chain_owner_set() and every cmpxchg. */
+	smp_rmb();
 }
 
 struct dm_chain_owner_node *dm_chain_owner_pin(struct dm_chain_owner_map *map,

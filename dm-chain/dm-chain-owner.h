@@ -92,6 +92,19 @@ u8 dm_chain_owner_lookup(const struct dm_chain_owner_map *map, u64 block,
 			 u64 max, u64 *run);
 
 /**
+ * dm_chain_owner_states() - what one layer holds, as a map page says it
+ * @map: the map
+ * @block: first block, a multiple of 8 as the first of every map page is
+ * @count: blocks, not passing the map's end
+ * @id: the layer's
+ * @payload: gets two bits for each block, all of them unallocated before
+ *
+ * Context: any, caller holds rcu_read_lock().
+ */
+void dm_chain_owner_states(const struct dm_chain_owner_map *map, u64 block,
+			   u32 count, u8 id, u8 *payload);
+
+/**
  * dm_chain_owner_pin() - make a region's entries writable one by one
  * @map: the map
  * @block: any block of the region

@@ -654,6 +654,37 @@ static void state_runs(struct kunit *test)
 	}
 }
 
+/* Fills from and to all alignments, and sums, against one byte a block. */
+static void state_fills_and_counts(struct kunit *test)
+{
+	struct slots *s = slots_new(test, DM_CHAIN_MAP_MAGIC);
+	u8 *model = kunit_kzalloc(test, DM_CHAIN_BLOCKS_PER_PAGE, GFP_KERNEL);
+	u8 *payload = s->page[0].payload;
+	u32 i, n, data, zero, sum[3];
+	u64 seed = 7;
+
+	KUNIT_ASSERT_NOT_NULL(test, model);
+	for (i = 0; i < 300; i++) {
+		u32 from = random_below(&seed, DM_CHAIN_BLOCKS_PER_PAGE);
+		u32 max = DM_CHAIN_BLOCKS_PER_PAGE - from;
+		u32 count = random_below(&seed, i % 2 ? min(max, 20U) : max + 1);
+		u8 state = random_below(&seed, 3);
+
+		dm_chain_state_fill(payload, from, count, state);
+		memset(model + from, state, count);
+
+		memset(sum, 0, sizeof(sum));
+		for (n = 0; n < DM_CHAIN_BLOCKS_PER_PAGE; n++) {
+			KUNIT_ASSERT_EQ(test, dm_chain_state_get(payload, n),
+					model[n]);
+			sum[model[n]]++;
+		}
+		dm_chain_state_count(payload, &data, &zero);
+		KUNIT_ASSERT_EQ(test, data, sum[DM_CHAIN_DATA]);
+		KUNIT_ASSERT_EQ(test, zero, sum[DM_CHAIN_ZERO]);
+	}
+}
+
 static struct kunit_case codec_cases[] = {
 	KUNIT_CASE(name_form),
 	KUNIT_CASE(name_characters),
@@ -673,6 +704,7 @@ static struct kunit_case codec_cases[] = {
 	KUNIT_CASE(page_bad_state),
 	KUNIT_CASE(states_on_disk),
 	KUNIT_CASE(state_runs),
+	KUNIT_CASE(state_fills_and_counts),
 	{}
 };
 

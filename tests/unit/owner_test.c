@@ -10,6 +10,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
+#include "dm-chain-codec.h"
 #include "dm-chain-owner.h"
 #include "random.h"
 
@@ -22,6 +23,7 @@ struct pair {
 	u64 empty;		/* memory of the empty map */
 	u32 blocks;
 	u8 *model;
+	u8 *payload;		/* of a map page */
 };
 
 static int setup(struct kunit *test)
@@ -32,7 +34,8 @@ static int setup(struct kunit *test)
 		return -ENOMEM;
 	test->priv = p;
 	p->model = kvmalloc(MAX_BLOCKS, GFP_KERNEL);
-	return p->model ? 0 : -ENOMEM;
+	p->payload = kunit_kzalloc(test, DM_CHAIN_PAYLOAD, GFP_KERNEL);
+	return p->model && p->payload ? 0 : -ENOMEM;
 }
 
 static void teardown(struct kunit *test)
@@ -446,6 +449,74 @@ static void without_memory(struct kunit *test)
 }
 #endif
 
+static enum dm_chain_state model_state(const struct pair *p, u64 block, u8 id)
+{
+	if (dm_chain_owner_id(p->model[block]) != id)
+		return DM_CHAIN_UNALLOCATED;
+	return p->model[block] & DM_CHAIN_OWNER_ZERO ? DM_CHAIN_ZERO : DM_CHAIN_DATA;
+}
+
+static void check_states(struct kunit *test, u64 block, u32 count, u8 id)
+{
+	const struct pair *p = test->priv;
+	u8 *payload = p->payload;
+	u32 n;
+
+	memset(payload, 0, DM_CHAIN_PAYLOAD);
+	rcu_read_lock();
+	dm_chain_owner_states(p->map, block, count, id, payload);
+	rcu_read_unlock();
+	for (n = 0; n < count; n++)
+		KUNIT_ASSERT_EQ_MSG(test, dm_chain_state_get(payload, n),
+				    model_state(p, block + n, id), "id %u block %llu",
+				    id, (unsigned long long)(block + n));
+	for (; n < DM_CHAIN_BLOCKS_PER_PAGE; n++)
+		KUNIT_ASSERT_EQ(test, dm_chain_state_get(payload, n),
+				DM_CHAIN_UNALLOCATED);
+}
+
+/* Map pages begin at any multiple of 8 and end where the map does. */
+static void states_of_a_layer(struct kunit *test)
+{
+	static const u8 ids[] = { 0, 1, 2, 63, 126 };
+	u64 seed = 11;
+	u32 i, id, step;
+
+	start(test, 5 * REGION + 13);
+	for (step = 0; step < 200; step++) {
+		u32 from = random_below(&seed, 5 * REGION);
+		u8 entry = ids[random_below(&seed, ARRAY_SIZE(ids))];
+
+		if (random_below(&seed, 2))
+			entry |= DM_CHAIN_OWNER_ZERO;
+		fill(test, from, 1 + random_below(&seed, step % 3 ? 13 : 2000), entry);
+		if (step % 10)
+			continue;
+		for (i = 0; i < ARRAY_SIZE(ids); i++) {
+			id = ids[i];
+			check_states(test, 0, DM_CHAIN_BLOCKS_PER_PAGE, id);
+			check_states(test, DM_CHAIN_BLOCKS_PER_PAGE,
+				     5 * REGION + 13 - DM_CHAIN_BLOCKS_PER_PAGE, id);
+			check_states(test, 8 * random_below(&seed, 100),
+				     random_below(&seed, 3000), id);
+		}
+	}
+}
+
+/* Each entry that there can be, for each id. */
+static void states_of_every_entry(struct kunit *test)
+{
+	unsigned int entry, id;
+
+	start(test, REGION);
+	for (entry = 0; entry < 256; entry++)
+		fill(test, 8 * entry, 8, entry ^ (entry >> 3));
+	for (entry = 0; entry < 256; entry++)
+		fill(test, 2048 + entry, 1, entry);
+	for (id = 0; id < DM_CHAIN_ID_NOBODY; id++)
+		check_states(test, 0, 2400, id);
+}
+
 static struct kunit_case owner_cases[] = {
 	KUNIT_CASE(nobody_owns_anything),
 	KUNIT_CASE(empty_map),
@@ -458,6 +529,8 @@ static struct kunit_case owner_cases[] = {
 	KUNIT_CASE(a_larger_map_adopts),
 	KUNIT_CASE(memory_at_worst),
 	KUNIT_CASE(random_operations),
+	KUNIT_CASE(states_of_a_layer),
+	KUNIT_CASE(states_of_every_entry),
 #ifndef __KERNEL__
 	KUNIT_CASE(without_memory),
 #endif
