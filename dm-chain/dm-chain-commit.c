@@ -15,6 +15,9 @@
  *	5. name new pages in the directory, flush again
  *	6. slots change hands					(core)
  *
+ *	4 is the flush that goes before the write of 5 if there are new pages.
+ *	If 3 is one page that is not new, 2 and 4 are asked for by its write.
+ *
  * Why it is safe
  *	1 before 2: a block that became `data` after its page was taken is not in
  *	what 3 writes, so nothing is named that 2 did not flush.
@@ -64,10 +67,10 @@ static bool dm_chain_set_dirty(struct dm_chain_layer *layer, u64 block,
 	dm_chain_pages_of(block, count, &page, &last);
 	for (; page <= last; page++) {
 		/*
-		 * A full barrier: the states are in core before the bit. Pairs
-		 * with test_and_clear_bit() in dm_chain_take().
+		 * A full barrier: the states are in core before the page is
+		 * dirty. Pairs with dm_chain_pageset_del() in dm_chain_take().
 		 */
-		if (test_and_set_bit(page, layer->dirty))
+		if (!dm_chain_pageset_add(&layer->dirty, page))
 			continue;
 		atomic_inc(&layer->uncommitted);
 		fresh = true;
@@ -132,52 +135,40 @@ bool dm_chain_uncommitted(struct dm_chain_layer *layer, u64 block, u64 count)
 		 * in neither only if dirty, committing, dirty, read in this
 		 * order, say so.
 		 */
-		if (test_bit(page, layer->dirty))
+		if (dm_chain_pageset_has(&layer->dirty, page))
 			return true;
-		/* Pairs with test_and_clear_bit() in dm_chain_take(). */
+		/* Pairs with dm_chain_pageset_del() in dm_chain_take(). */
 		smp_rmb();
-		if (test_bit(page, layer->committing))
+		if (dm_chain_pageset_has(&layer->committing, page))
 			return true;
-		/* Pairs with test_and_set_bit() in dm_chain_commit_undo(). */
+		/* Pairs with dm_chain_pageset_add() in dm_chain_commit_undo(). */
 		smp_rmb();
-		if (test_bit(page, layer->dirty))
+		if (dm_chain_pageset_has(&layer->dirty, page))
 			return true;
 	}
 	return false;
 }
 
 /* Read the active layer's states of one map page off the owner map. */
-static void dm_chain_owner_states(struct dm_chain_layer *layer, u32 page,
-				  u8 *payload)
+static void dm_chain_page_states(struct dm_chain_layer *layer, u32 page,
+				 u8 *payload)
 {
-	struct dm_chain *chain = layer->owner;
+	struct dm_chain_owner_map *map = layer->owner->map;
 	u64 block = (u64)page * DM_CHAIN_BLOCKS_PER_PAGE;
 	u64 end = min(block + DM_CHAIN_BLOCKS_PER_PAGE,
-		      dm_chain_owner_blocks(chain->map));
-	u32 n = 0;
+		      dm_chain_owner_blocks(map));
 
 	memset(payload, 0, DM_CHAIN_PAYLOAD);
-	while (block < end) {
-		enum dm_chain_state state;
-		u64 run;
-		u8 entry;
+	if (block >= end)
+		return;
+	rcu_read_lock();
+	dm_chain_owner_states(map, block, end - block, layer->owner_id, payload);
+	rcu_read_unlock();
 
-		rcu_read_lock();
-		entry = dm_chain_owner_lookup(chain->map, block, end - block,
-					      &run);
-		rcu_read_unlock();
-		/* A region that writes have filled needs no node any more. */
-		dm_chain_owner_collapse(chain->map, block);
-		block += run;
-		if (dm_chain_owner_id(entry) != layer->owner_id) {
-			n += run;
-			continue;
-		}
-		state = entry & DM_CHAIN_OWNER_ZERO ? DM_CHAIN_ZERO :
-						      DM_CHAIN_DATA;
-		while (run--)
-			dm_chain_state_set(payload, n++, state);
-	}
+	/* Regions that writes have filled need no node any more. */
+	block = round_down(block, DM_CHAIN_REGION_BLOCKS);
+	for (; block < end; block += DM_CHAIN_REGION_BLOCKS)
+		dm_chain_owner_collapse(map, block);
 }
 
 bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload)
@@ -189,7 +180,7 @@ bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload)
 	if (core)
 		memcpy(payload, core, DM_CHAIN_PAYLOAD);
 	else if (layer->owner)
-		dm_chain_owner_states(layer, page, payload);
+		dm_chain_page_states(layer, page, payload);
 	else
 		return false;
 	return true;
@@ -199,27 +190,26 @@ bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload)
  * Take up to a batch of dirty pages, beginning at *@next, and their content.
  * Return: how many.
  */
-static unsigned int dm_chain_take(struct dm_chain_layer *layer,
-				  unsigned long *next, u32 *index, u64 seq)
+static unsigned int dm_chain_take(struct dm_chain_layer *layer, u32 *next,
+				  u32 *index, u64 seq)
 {
 	unsigned int nr = 0;
 
 	while (nr < DM_CHAIN_BATCH) {
 		struct dm_chain_disk_page *page = layer->commit_buf[nr];
-		unsigned long p = find_next_bit(layer->dirty, layer->nr_pages,
-						*next);
+		u32 p = dm_chain_pageset_next(&layer->dirty, *next);
 
 		if (p >= layer->nr_pages)
 			break;
 		*next = p + 1;
-		set_bit(p, layer->committing);
-		/* Pairs with test_and_set_bit() in dm_chain_mark_dirty(). */
-		test_and_clear_bit(p, layer->dirty);
+		dm_chain_pageset_add(&layer->committing, p);
+		/* Pairs with dm_chain_pageset_add() in dm_chain_set_dirty(). */
+		dm_chain_pageset_del(&layer->dirty, p);
 		if (!dm_chain_core_states(layer, p, page->payload)) {
-			DMERR("layer %s: map page %lu is dirty but not in core",
+			DMERR("layer %s: map page %u is dirty but not in core",
 			      layer->sb.name, p);
 			WARN_ON_ONCE(1);
-			clear_bit(p, layer->committing);
+			dm_chain_pageset_del(&layer->committing, p);
 			atomic_dec(&layer->uncommitted);
 			continue;
 		}
@@ -260,57 +250,85 @@ static int dm_chain_write_pages(struct dm_chain_layer *layer, unsigned int nr,
 }
 
 /*
+ * What directory page @d has to say: the pages that it names already, and those
+ * in the commit. A directory page begins at a word of the bitmaps.
+ */
+static void dm_chain_dir_payload(struct dm_chain_layer *layer, u32 d,
+				 u8 *payload)
+{
+	u32 first = d * DM_CHAIN_PAGES_PER_DIR;
+	u32 nr = min_t(u32, layer->nr_pages - first, DM_CHAIN_PAGES_PER_DIR);
+	__le64 *word = (__le64 *)payload;
+	u32 i, p;
+
+	static_assert(DM_CHAIN_PAGES_PER_DIR % 64 == 0);
+	memset(payload, 0, DM_CHAIN_PAYLOAD);
+	bitmap_to_arr64((u64 *)payload, layer->written + BIT_WORD(first), nr);
+	for (i = 0; i < DM_CHAIN_PAYLOAD / sizeof(*word); i++)
+		word[i] = cpu_to_le64((__force u64)word[i]);
+
+	for (p = dm_chain_pageset_next(&layer->committing, first);
+	     p < first + nr; p = dm_chain_pageset_next(&layer->committing, p + 1))
+		dm_chain_dir_set(payload, p - first);
+}
+
+/*
+ * Write directory page @d. layer->commit_buf is free by now. The flush before it
+ * is the one that makes the map pages durable.
+ */
+static int dm_chain_write_dir_page(struct dm_chain_layer *layer, u32 d, u64 seq)
+{
+	struct dm_chain_disk_page *page = layer->commit_buf[0];
+	unsigned int slot = !test_bit(d, layer->dir_slot_b);
+	u32 first = d * DM_CHAIN_PAGES_PER_DIR;
+	u32 p;
+	int r;
+
+	dm_chain_dir_payload(layer, d, page->payload);
+	dm_chain_page_seal(page, DM_CHAIN_DIR_MAGIC, layer->sb.uuid, d, seq);
+	r = dm_chain_meta_rw(layer->meta_bdev,
+			     REQ_OP_WRITE | REQ_SYNC | REQ_META |
+			     REQ_PREFLUSH | REQ_FUA,
+			     dm_chain_dir_offset(&layer->geo, slot, d), page);
+	if (r)
+		return r;
+	change_bit(d, layer->dir_slot_b);
+	clear_bit(d, layer->dir_torn);
+	/*
+	 * Named durably from here on, with both slots alike. If a later step
+	 * fails their content is written again, to slot A.
+	 */
+	for (p = dm_chain_pageset_next(&layer->committing, first);
+	     p < layer->nr_pages && p / DM_CHAIN_PAGES_PER_DIR == d;
+	     p = dm_chain_pageset_next(&layer->committing, p + 1)) {
+		if (test_and_set_bit(p, layer->written))
+			continue;
+		set_bit(p, layer->slot_b);
+	}
+	return 0;
+}
+
+/*
  * Write the directory pages that change: those that get a new map page and
- * those whose other slot was torn. layer->commit_buf is free by now.
+ * those whose other slot was torn.
  */
 static int dm_chain_write_dir(struct dm_chain_layer *layer, u64 seq)
 {
-	struct dm_chain_disk_page *page = layer->commit_buf[0];
-	u32 d, n;
+	u32 d, p;
 	int r;
 
-	for (d = 0; d < layer->geo.dir_pages; d++) {
-		u32 first = d * DM_CHAIN_PAGES_PER_DIR;
-		u32 nr = min_t(u32, layer->nr_pages - first,
-			       DM_CHAIN_PAGES_PER_DIR);
-		bool changed = test_bit(d, layer->dir_torn);
-		unsigned int slot = !test_bit(d, layer->dir_slot_b);
-
-		memset(page->payload, 0, DM_CHAIN_PAYLOAD);
-		for (n = 0; n < nr; n++) {
-			bool named = test_bit(first + n, layer->written);
-
-			if (!named && test_bit(first + n, layer->committing)) {
-				changed = true;
-				named = true;
-			}
-			if (named)
-				dm_chain_dir_set(page->payload, n);
-		}
-		if (!changed)
-			continue;
-
-		dm_chain_page_seal(page, DM_CHAIN_DIR_MAGIC, layer->sb.uuid, d,
-				   seq);
-		r = dm_chain_meta_rw(layer->meta_bdev,
-				     REQ_OP_WRITE | REQ_SYNC | REQ_META |
-				     REQ_PREFLUSH | REQ_FUA,
-				     dm_chain_dir_offset(&layer->geo, slot, d),
-				     page);
+	for_each_set_bit(d, layer->dir_torn, layer->geo.dir_pages) {
+		r = dm_chain_write_dir_page(layer, d, seq);
 		if (r)
 			return r;
-		change_bit(d, layer->dir_slot_b);
-		clear_bit(d, layer->dir_torn);
-		/*
-		 * Named durably from here on, with both slots alike. If a later
-		 * step fails their content is written again, to slot B.
-		 */
-		for (n = 0; n < nr; n++)
-			if (test_bit(first + n, layer->committing) &&
-			    !test_bit(first + n, layer->written)) {
-				set_bit(first + n, layer->written);
-				set_bit(first + n, layer->slot_b);
-			}
+	}
+	dm_chain_pageset_for_each(p, &layer->committing) {
+		if (test_bit(p, layer->written))
+			continue;
+		r = dm_chain_write_dir_page(layer, p / DM_CHAIN_PAGES_PER_DIR,
+					    seq);
+		if (r)
+			return r;
 	}
 	return 0;
 }
@@ -318,27 +336,30 @@ static int dm_chain_write_dir(struct dm_chain_layer *layer, u64 seq)
 /* The pages in the commit are durable: their slots change hands. */
 static void dm_chain_commit_done(struct dm_chain_layer *layer)
 {
-	unsigned long p;
+	u32 p;
 
-	for_each_set_bit(p, layer->committing, layer->nr_pages) {
+	dm_chain_pageset_for_each(p, &layer->committing) {
 		change_bit(p, layer->slot_b);
 		clear_bit(p, layer->torn);
-		clear_bit(p, layer->committing);
+		dm_chain_pageset_del(&layer->committing, p);
 		atomic_dec(&layer->uncommitted);
 	}
+	dm_chain_pageset_tidy(&layer->committing);
+	dm_chain_pageset_tidy(&layer->dirty);
 }
 
 /* They are not, or not known to be: dirty again, before they leave the commit. */
 static void dm_chain_commit_undo(struct dm_chain_layer *layer)
 {
-	unsigned long p;
+	u32 p;
 
-	for_each_set_bit(p, layer->committing, layer->nr_pages) {
-		if (test_and_set_bit(p, layer->dirty))
+	dm_chain_pageset_for_each(p, &layer->committing) {
+		/* A full barrier, see dm_chain_uncommitted(). */
+		if (!dm_chain_pageset_add(&layer->dirty, p))
 			atomic_dec(&layer->uncommitted);
-		/* test_and_set_bit() is a full barrier, see above. */
-		clear_bit(p, layer->committing);
+		dm_chain_pageset_del(&layer->committing, p);
 	}
+	dm_chain_pageset_tidy(&layer->committing);
 }
 
 int dm_chain_flag(struct dm_chain_layer *layer, u32 set, u32 clear)
@@ -359,21 +380,38 @@ static void dm_chain_recount(struct dm_chain_layer *layer, unsigned int nr,
 
 	for (i = 0; i < nr; i++) {
 		struct dm_chain_disk_page *page = layer->commit_buf[i];
-		u32 *count = &layer->counts[index[i]];
 
-		layer->allocated -= *count & 0xffff;
-		layer->zeroes -= *count >> 16;
-		dm_chain_payload_count(page->payload, DM_CHAIN_BLOCKS_PER_PAGE,
-				       count);
-		layer->allocated += *count & 0xffff;
-		layer->zeroes += *count >> 16;
+		dm_chain_layer_recount(layer, index[i], page->payload);
 	}
+}
+
+/*
+ * The commonest commit, one page that was written before: the write itself asks
+ * for the flush behind it, and for the one before it if that is the same device.
+ */
+static int dm_chain_commit_one(struct dm_chain_layer *layer, u32 index)
+{
+	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META | REQ_FUA;
+	unsigned int slot = !test_bit(index, layer->slot_b);
+	int r = 0;
+
+	if (layer->meta_bdev == layer->data_bdev)
+		opf |= REQ_PREFLUSH;
+	else
+		r = blkdev_issue_flush(layer->data_bdev);
+	if (!r)
+		r = dm_chain_meta_rw(layer->meta_bdev, opf,
+				     dm_chain_map_offset(&layer->geo, slot, index),
+				     layer->commit_buf[0]);
+	if (!r)
+		dm_chain_recount(layer, 1, &index);
+	return r;
 }
 
 static int dm_chain_commit_pages(struct dm_chain_layer *layer)
 {
 	u64 seq = layer->seq++;
-	unsigned long next = 0;
+	u32 next = 0;
 	bool fresh = !bitmap_empty(layer->dir_torn, layer->geo.dir_pages);
 	bool any = false;
 	int r;
@@ -395,6 +433,10 @@ static int dm_chain_commit_pages(struct dm_chain_layer *layer)
 
 		if (!nr && any)
 			break;
+		for (i = 0; i < nr; i++)
+			fresh |= !test_bit(index[i], layer->written);
+		if (nr == 1 && !any && !fresh)
+			return dm_chain_commit_one(layer, index[0]);
 		any = true;
 		r = blkdev_issue_flush(layer->data_bdev);
 		if (!r && nr)
@@ -402,16 +444,12 @@ static int dm_chain_commit_pages(struct dm_chain_layer *layer)
 		if (r)
 			return r;
 		dm_chain_recount(layer, nr, index);
-		for (i = 0; i < nr; i++)
-			fresh |= !test_bit(index[i], layer->written);
 		if (nr < DM_CHAIN_BATCH)
 			break;
 	}
 
-	r = blkdev_issue_flush(layer->meta_bdev);
-	if (!r && fresh)
-		r = dm_chain_write_dir(layer, seq);
-	return r;
+	return fresh ? dm_chain_write_dir(layer, seq) :
+		       blkdev_issue_flush(layer->meta_bdev);
 }
 
 static void dm_chain_debt_paid(struct dm_chain_layer *layer)
@@ -481,8 +519,8 @@ bool dm_chain_meta_lock_patiently(struct dm_chain_layer *layer)
 void dm_chain_layer_counts(struct dm_chain_layer *layer, u64 *data, u64 *zero)
 {
 	bool locked = dm_chain_meta_lock_patiently(layer);
-	unsigned long p;
 	u8 *payload;
+	u32 p;
 
 	*data = READ_ONCE(layer->allocated);
 	*zero = READ_ONCE(layer->zeroes);
@@ -492,16 +530,15 @@ void dm_chain_layer_counts(struct dm_chain_layer *layer, u64 *data, u64 *zero)
 	payload = layer->commit_buf ? layer->commit_buf[0] : NULL;
 	if (!payload || !atomic_read(&layer->uncommitted))
 		goto out;
-	for_each_set_bit(p, layer->dirty, layer->nr_pages) {
-		u32 count;
+	dm_chain_pageset_for_each(p, &layer->dirty) {
+		u32 data_blocks, zero_blocks;
 
 		if (!dm_chain_core_states(layer, p, payload))
 			continue;
-		dm_chain_payload_count(payload, DM_CHAIN_BLOCKS_PER_PAGE,
-				       &count);
-		*data += count & 0xffff;
+		dm_chain_state_count(payload, &data_blocks, &zero_blocks);
+		*data += data_blocks;
 		*data -= layer->counts[p] & 0xffff;
-		*zero += count >> 16;
+		*zero += zero_blocks;
 		*zero -= layer->counts[p] >> 16;
 	}
 out:

@@ -57,8 +57,8 @@ static void copy_trim(struct dm_chain_job *job)
 	xa_for_each(&top->pages, index, payload) {
 		if (index >= low)
 			break;
-		if (test_bit(index, top->dirty) ||
-		    test_bit(index, top->committing))
+		if (dm_chain_pageset_has(&top->dirty, index) ||
+		    dm_chain_pageset_has(&top->committing, index))
 			continue;
 		xa_erase(&top->pages, index);
 		kfree(payload);

@@ -44,11 +44,11 @@ static void dm_chain_layer_free(struct dm_chain_layer *layer)
 		kfree(layer->commit_buf[i]);
 	kfree(layer->commit_buf);
 	kfree(layer->commit_index);
-	bitmap_free(layer->written);
-	bitmap_free(layer->slot_b);
-	bitmap_free(layer->torn);
-	bitmap_free(layer->dirty);
-	bitmap_free(layer->committing);
+	kvfree(layer->written);
+	kvfree(layer->slot_b);
+	kvfree(layer->torn);
+	dm_chain_pageset_exit(&layer->dirty);
+	dm_chain_pageset_exit(&layer->committing);
 	bitmap_free(layer->dir_slot_b);
 	bitmap_free(layer->dir_torn);
 	kvfree(layer->counts);
@@ -56,6 +56,12 @@ static void dm_chain_layer_free(struct dm_chain_layer *layer)
 	bioset_exit(&layer->bios);
 	mutex_destroy(&layer->meta_lock);
 	kfree(layer);
+}
+
+/* Freed by kvfree(): large layers have bitmaps of more than a few pages. */
+static unsigned long *dm_chain_bitmap(u32 bits)
+{
+	return kvcalloc(BITS_TO_LONGS(bits), sizeof(long), GFP_KERNEL);
 }
 
 static int dm_chain_layer_init_meta(struct dm_chain_layer *layer,
@@ -79,17 +85,17 @@ static int dm_chain_layer_init_meta(struct dm_chain_layer *layer,
 	dirs = layer->geo.dir_pages;
 
 	layer->page = kmalloc(DM_CHAIN_PAGE_SIZE, GFP_KERNEL);
-	layer->written = bitmap_zalloc(pages, GFP_KERNEL);
-	layer->slot_b = bitmap_zalloc(pages, GFP_KERNEL);
-	layer->torn = bitmap_zalloc(pages, GFP_KERNEL);
-	layer->dirty = bitmap_zalloc(pages, GFP_KERNEL);
-	layer->committing = bitmap_zalloc(pages, GFP_KERNEL);
+	layer->written = dm_chain_bitmap(pages);
+	layer->slot_b = dm_chain_bitmap(pages);
+	layer->torn = dm_chain_bitmap(pages);
 	layer->dir_slot_b = bitmap_zalloc(dirs, GFP_KERNEL);
 	layer->dir_torn = bitmap_zalloc(dirs, GFP_KERNEL);
 	layer->counts = kvcalloc(pages, sizeof(*layer->counts), GFP_KERNEL);
 	if (!layer->page || !layer->written || !layer->slot_b ||
-	    !layer->torn || !layer->dirty || !layer->committing ||
-	    !layer->dir_slot_b || !layer->dir_torn || !layer->counts)
+	    !layer->torn || !layer->dir_slot_b || !layer->dir_torn ||
+	    !layer->counts ||
+	    dm_chain_pageset_init(&layer->dirty, pages) ||
+	    dm_chain_pageset_init(&layer->committing, pages))
 		return dm_chain_refuse(why, -ENOMEM, "out of memory");
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <linux/xarray.h>
 
 #include "dm-chain-codec.h"
+#include "dm-chain-pageset.h"
 
 struct dm_chain;
 struct dm_chain_job;
@@ -51,7 +52,7 @@ struct dm_chain_table;
  * @change_lock: see dm-chain-commit.c
  * @dirty: map pages whose entries changed since they were last taken
  * @committing: map pages taken by a commit that is not durable yet
- * @uncommitted: bits set in @dirty and @committing together
+ * @uncommitted: members of @dirty and @committing together
  * @counts: blocks of state data (low half) and zero (high half) of each map
  *	page as of its last commit
  * @allocated: sum of the low halves
@@ -101,8 +102,8 @@ struct dm_chain_layer {
 
 	/* Innermost of all; owner map entry and dirty bit as one step. */
 	spinlock_t change_lock;
-	unsigned long *dirty;
-	unsigned long *committing;
+	struct dm_chain_pageset dirty;
+	struct dm_chain_pageset committing;
 	atomic_t uncommitted;
 	u32 *counts;
 	u64 allocated;
@@ -277,8 +278,9 @@ int dm_chain_meta_write_sb(struct dm_chain_layer *layer);
 int dm_chain_meta_rw(struct block_device *bdev, blk_opf_t opf, u64 offset,
 		     void *page);
 
-/* Count the first @blocks states: data in the low half, zero in the high. */
-void dm_chain_payload_count(const u8 *payload, u32 blocks, u32 *counts);
+/* Count what a map page says now. Context: any, meta_lock held. */
+void dm_chain_layer_recount(struct dm_chain_layer *layer, u32 page,
+			    const u8 *payload);
 
 /* dm-chain-commit.c */
 

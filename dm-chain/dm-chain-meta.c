@@ -349,20 +349,18 @@ static int dm_chain_load_dir(struct dm_chain_load *load,
 	return 0;
 }
 
-void dm_chain_payload_count(const u8 *payload, u32 blocks, u32 *counts)
+void dm_chain_layer_recount(struct dm_chain_layer *layer, u32 page,
+			    const u8 *payload)
 {
-	u32 n, run, data = 0, zero = 0;
+	u32 *count = &layer->counts[page];
+	u32 data, zero;
 
-	for (n = 0; n < blocks; n += run) {
-		enum dm_chain_state state = dm_chain_state_get(payload, n);
-
-		run = dm_chain_state_run(payload, n, blocks - n);
-		if (state == DM_CHAIN_DATA)
-			data += run;
-		else if (state == DM_CHAIN_ZERO)
-			zero += run;
-	}
-	*counts = data | zero << 16;
+	dm_chain_state_count(payload, &data, &zero);
+	layer->allocated += data;
+	layer->allocated -= *count & 0xffff;
+	layer->zeroes += zero;
+	layer->zeroes -= *count >> 16;
+	*count = data | zero << 16;
 }
 
 static int dm_chain_load_maps(struct dm_chain_load *load,
@@ -400,10 +398,7 @@ static int dm_chain_load_maps(struct dm_chain_load *load,
 			if (torn)
 				__set_bit(load->index[i], layer->torn);
 			payload = load->page[slot][i]->payload;
-			dm_chain_payload_count(payload, DM_CHAIN_BLOCKS_PER_PAGE,
-					       &layer->counts[load->index[i]]);
-			layer->allocated += layer->counts[load->index[i]] & 0xffff;
-			layer->zeroes += layer->counts[load->index[i]] >> 16;
+			dm_chain_layer_recount(layer, load->index[i], payload);
 			r = apply ? apply(data, load->index[i], payload) : 0;
 			if (r)
 				return r;

@@ -526,7 +526,7 @@ static void dm_chain_rewrite_torn(struct dm_chain_layer *layer)
 	unsigned long p;
 
 	for_each_set_bit(p, layer->torn, layer->nr_pages)
-		if (!test_and_set_bit(p, layer->dirty))
+		if (dm_chain_pageset_add(&layer->dirty, p))
 			atomic_inc(&layer->uncommitted);
 }
 
@@ -583,11 +583,11 @@ int dm_chain_claim(struct dm_chain *chain, struct dm_chain_table *t)
  */
 static void dm_chain_leave_debt(struct dm_chain_layer *layer)
 {
-	unsigned long p;
+	u32 p;
 
 	lockdep_assert_held(&layer->meta_lock);
 	layer->debt = true;
-	for_each_set_bit(p, layer->dirty, layer->nr_pages) {
+	dm_chain_pageset_for_each(p, &layer->dirty) {
 		void *payload;
 
 		if (xa_load(&layer->pages, p))
