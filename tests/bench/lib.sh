@@ -19,7 +19,7 @@
 
 MIB=2048		# in sectors
 ROUNDS=3		# of measure
-ASYNC_ROUNDS=7		# of measure_async
+ASYNC_ROUNDS=5		# of measure_async
 
 die()
 {
@@ -118,32 +118,33 @@ make_chain()
 	make_device "$name" "$(chain_line "$@")"
 }
 
-# make_owned NAME DEPTH OWNER MIB: a chain of DEPTH layers on /dev/ram1 and up,
-# the base raw unless it is the only layer. All data is held by the layer OWNER:
-# base, middle or top. It is written through a chain of which that layer is the
-# top, so that nothing but the module itself makes the metadata.
+# make_owned NAME DEPTH OWNER MIB: a chain of DEPTH layers, the base raw unless it
+# is the only layer. All data is held by the layer OWNER: base, middle, top or, if
+# there is to be no data, none. It is written through a chain of which that layer
+# is the top, so that nothing but the module itself makes the metadata. The base is on /dev/ram1, the top always
+# on /dev/ram2, so that its memory has been taken once for all depths; the others
+# are on /dev/ram3 and up.
 make_owned()
 {
-	local name=$1 depth=$2 mib=$4 owner=0 layers=() n
+	local name=$1 depth=$2 mib=$4 owner=0 layers=(raw=/dev/ram1) n
 
 	case $3 in
-	base) ;;
+	none|base) ;;
 	middle) owner=$((depth / 2)) ;;
 	top) owner=$((depth - 1)) ;;
 	*) die "no owner $3" ;;
 	esac
-	for ((n = 0; n < depth; n++)); do
-		layers[n]=/dev/ram$((n + 1))
+	for ((n = 1; n < depth - 1; n++)); do
+		layers[n]=/dev/ram$((n + 2))
+		wipe "${layers[n]}"
 	done
-	if [ "$depth" -gt 1 ]; then
-		wipe "${layers[@]:1}"
-		layers[0]=raw=${layers[0]}
-	else
-		wipe "${layers[0]}"
-	fi
+	layers[depth - 1]=/dev/ram2
+	wipe /dev/ram2
 
-	if [ "$owner" = 0 ] && [ "$depth" -gt 1 ]; then
-		fill "${layers[0]#raw=}"
+	if [ "$3" = none ]; then
+		:
+	elif [ "${layers[owner]}" = raw=/dev/ram1 ]; then
+		fill /dev/ram1
 	else
 		make_chain "$name" $((mib * MIB)) "${layers[@]:0:owner+1}" -- format
 		fill "/dev/mapper/$name"
@@ -151,6 +152,9 @@ make_owned()
 	fi
 	make_chain "$name" $((mib * MIB)) "${layers[@]}" -- format
 }
+
+# What is aimed at, for cells of target chain: GOAL[WORKLOAD]="ratio<=1.05"
+declare -A GOAL=()
 
 # The middle, the least and the greatest of the numbers on stdin.
 statistics()
@@ -183,16 +187,16 @@ measure_async()
 run_rounds()
 {
 	local kind=$1 rounds=$2 workload=$3 load=$4 warm=1 r i words out ns=()
-	local targets=() devices=() keys=() linear='' middle least most
+	local targets=() devices=() about=() linear='' goal middle least most
 	shift 4
 
 	while [ $# -gt 0 ]; do
 		targets+=("${1%%=*}")
 		devices+=("${1#*=}")
-		keys+=("")
+		about+=("")
 		shift
 		if [ $# -gt 0 ] && [[ $1 != *=/* ]]; then
-			keys[-1]=$1
+			about[-1]=$1
 			shift
 		fi
 	done
@@ -221,8 +225,11 @@ run_rounds()
 			[ -z "${linear_shown[$workload]-}" ] || continue
 			linear_shown[$workload]=y
 		fi
+		goal=''
+		[ "${targets[i]}" != chain ] || goal=${GOAL[$workload]-}
 		echo "cell $workload ${targets[i]} ns=$middle kind=$kind" \
 			"rounds=$rounds min=$least max=$most" \
-			${linear:+"linear=$linear"} ${keys[i]:+"${keys[i]}"}
+			${linear:+"linear=$linear"} ${about[i]:+"${about[i]}"} \
+			${goal:+"goal=$goal"}
 	done
 }

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# The workloads that dm-chain and its peers all get. Sourced after lib.sh, by
+# groups in which /dev/mapper/linear is dm-linear on a disk of SIZE MiB or more.
+#
+# TARGET is the word for the cells, DEVICE what is measured, KEYS more words.
+
+SIZE=256		# MiB of each device, in four quarters
+QUARTER=$((SIZE / 4))
+
+# with_linear KIND WORKLOAD LOAD TARGET DEVICE KEYS
+with_linear()
+{
+	local command=measure
+
+	[ "$1" = sync ] || command=measure_async
+	$command "$2" "$3" linear=/dev/mapper/linear "$4=$5" "$6"
+}
+
+# reads KIND TARGET DEVICE KEYS
+reads()
+{
+	local qd
+
+	for qd in 1 16; do
+		with_linear "$1" "randread-4k-qd$qd" \
+			"read --bs 4K --pattern random --ios 2000 --qd $qd --span ${SIZE}M" \
+			"$2" "$3" "$4"
+		with_linear "$1" "seqread-64k-qd$qd" \
+			"read --bs 64K --ios 1000 --qd $qd --span ${SIZE}M" \
+			"$2" "$3" "$4"
+	done
+}
+
+# overwrites KIND TARGET DEVICE KEYS: of what the device has written before.
+overwrites()
+{
+	local qd
+
+	for qd in 1 16; do
+		with_linear "$1" "overwrite-4k-qd$qd" \
+			"write --bs 4K --pattern random --ios 2000 --qd $qd --span ${SIZE}M" \
+			"$2" "$3" "$4"
+		with_linear "$1" "seqwrite-128k-qd$qd" \
+			"write --bs 128K --ios 500 --qd $qd --span ${SIZE}M" \
+			"$2" "$3" "$4"
+	done
+}
+
+# first_writes KIND TARGET DEVICE KEYS: 4K writes in a random order into two
+# halves of a device that nothing has been written to. For targets that work in
+# 4K; with larger blocks some would not be the first in their block.
+first_writes()
+{
+	local qd half=0
+
+	for qd in 1 16; do
+		with_linear "$1" "firstwrite-4k-qd$qd" \
+			"write --bs 4K --pattern random --warmup 200 --ios 1800 --first %2000 --qd $qd --offset ${half}M --span $((SIZE / 2))M" \
+			"$2" "$3" "$4"
+		half=$((SIZE / 2))
+	done
+}
+
+# first_touches KIND TARGET DEVICE KEYS: 4K writes each of which is the first in
+# its 64K, and whole 128K, in order, in quarters of a device that nothing has
+# been written to.
+first_touches()
+{
+	local qd quarter=0
+
+	for qd in 1 16; do
+		with_linear "$1" "firsttouch-4k-qd$qd" \
+			"write --bs 4K --pattern stride --stride 64K --warmup 20 --ios 180 --first %200 --qd $qd --offset ${quarter}M --span ${QUARTER}M" \
+			"$2" "$3" "$4"
+		quarter=$((quarter + QUARTER))
+	done
+	for qd in 1 16; do
+		with_linear "$1" "firstseqwrite-128k-qd$qd" \
+			"write --bs 128K --warmup 10 --ios 90 --first %100 --qd $qd --offset ${quarter}M --span ${QUARTER}M" \
+			"$2" "$3" "$4"
+		quarter=$((quarter + QUARTER))
+	done
+}
