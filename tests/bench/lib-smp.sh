@@ -34,7 +34,7 @@ null_layers()
 	for ((n = 1; n < $1; n++)); do
 		LAYERS[n]=/dev/nullb$n,/dev/ram$n
 	done
-	[ "$1" -gt 1 ] || LAYERS=(/dev/nullb0,/dev/ram0)
+	[ "$1" -gt 1 ] || LAYERS=("/dev/nullb0,/dev/ram0")
 	for n in "${LAYERS[@]}"; do
 		[ "$n" = raw=/dev/nullb0 ] || wipe "${n#*,}"
 	done
