@@ -82,3 +82,32 @@ first_touches()
 		quarter=$((quarter + QUARTER))
 	done
 }
+
+# sub_writes KIND TARGET DEVICE KEYS: 512 bytes each of which are the first in
+# their 64K, in halves of a device that nothing has been written to.
+sub_writes()
+{
+	local qd half=0
+
+	for qd in 1 16; do
+		with_linear "$1" "subwrite-512-qd$qd" \
+			"write --bs 512 --pattern stride --stride 64K --warmup 20 --ios 180 --first %200 --qd $qd --offset ${half}M --span $((SIZE / 2))M" \
+			"$2" "$3" "$4"
+		half=$((SIZE / 2))
+	done
+}
+
+# flushes KIND TARGET DEVICE KEYS: each 4K write with a flush, into blocks that
+# nothing has been written to and into others; and flushes with nothing to do.
+flushes()
+{
+	with_linear "$1" fsync-firsttouch-4k \
+		"write --bs 4K --pattern stride --stride 64K --warmup 20 --ios 180 --first %200 --flush fdatasync --span ${QUARTER}M" \
+		"$2" "$3" "$4"
+	fill "$3" $QUARTER
+	with_linear "$1" fsync-overwrite-4k \
+		"write --bs 4K --pattern random --warmup 20 --ios 200 --flush fdatasync --span ${QUARTER}M" \
+		"$2" "$3" "$4"
+	with_linear "$1" flush-clean \
+		"flush --warmup 20 --ios 500" "$2" "$3" "$4"
+}

@@ -18,6 +18,7 @@
 # prints is progress.
 
 MIB=2048		# in sectors
+DISK=/dev/ram		# disks are $DISK with a number behind it
 ROUNDS=3		# of measure
 ASYNC_ROUNDS=5		# of measure_async
 
@@ -27,12 +28,34 @@ die()
 	exit 1
 }
 
-# disks COUNT MIB: /dev/ram0... of that size, which take memory for what is
+# disks COUNT MIB: ${DISK}0... of that size, which take memory for what is
 # written to them only.
 disks()
 {
 	modprobe brd rd_nr="$1" rd_size=$(($2 * 1024)) ||
 		die "cannot make $1 RAM disks"
+	DISK=/dev/ram
+}
+
+# caching_disks COUNT MIB: the same, with a volatile cache, so that flushes reach
+# them. RAM disks have none, and the block layer drops their flushes.
+caching_disks()
+{
+	local dir n word
+
+	modprobe null_blk nr_devices=0 || die "no null_blk"
+	for ((n = 0; n < $1; n++)); do
+		dir=/sys/kernel/config/nullb/nullb$n
+		mkdir "$dir"
+		for word in size="$2" memory_backed=1 blocksize=512 \
+			    cache_size="$2" power=1; do
+			echo "${word#*=}" >"$dir/${word%%=*}" ||
+				die "null_blk does not take $word"
+		done
+	done
+	DISK=/dev/nullb
+	[ "$(cat /sys/block/nullb0/queue/write_cache)" = "write back" ] ||
+		die "null_blk has no cache"
 }
 
 # sectors_of DEV
@@ -121,12 +144,12 @@ make_chain()
 # make_owned NAME DEPTH OWNER MIB: a chain of DEPTH layers, the base raw unless it
 # is the only layer. All data is held by the layer OWNER: base, middle, top or, if
 # there is to be no data, none. It is written through a chain of which that layer
-# is the top, so that nothing but the module itself makes the metadata. The base is on /dev/ram1, the top always
-# on /dev/ram2, so that its memory has been taken once for all depths; the others
-# are on /dev/ram3 and up.
+# is the top, so that nothing but the module itself makes the metadata. The base is on ${DISK}1, the top always on
+# ${DISK}2, so that its memory has been taken once for all depths; the others are
+# on ${DISK}3 and up.
 make_owned()
 {
-	local name=$1 depth=$2 mib=$4 owner=0 layers=(raw=/dev/ram1) n
+	local name=$1 depth=$2 mib=$4 owner=0 layers=("raw=${DISK}1") n
 
 	case $3 in
 	none|base) ;;
@@ -135,16 +158,16 @@ make_owned()
 	*) die "no owner $3" ;;
 	esac
 	for ((n = 1; n < depth - 1; n++)); do
-		layers[n]=/dev/ram$((n + 2))
+		layers[n]=$DISK$((n + 2))
 		wipe "${layers[n]}"
 	done
-	layers[depth - 1]=/dev/ram2
-	wipe /dev/ram2
+	layers[depth - 1]=${DISK}2
+	wipe "${DISK}2"
 
 	if [ "$3" = none ]; then
 		:
-	elif [ "${layers[owner]}" = raw=/dev/ram1 ]; then
-		fill /dev/ram1
+	elif [ "${layers[owner]}" = "raw=${DISK}1" ]; then
+		fill "${DISK}1"
 	else
 		make_chain "$name" $((mib * MIB)) "${layers[@]:0:owner+1}" -- format
 		fill "/dev/mapper/$name"
