@@ -15,17 +15,14 @@ struct dm_chain;
 struct dm_chain_epoch;
 struct dm_chain_owner_node;
 
-/* What end_io has to undo. */
-enum dm_chain_bio_kind {
-	DM_CHAIN_BIO_PASS,		/* nothing */
-	DM_CHAIN_BIO_READ_BELOW,	/* holds an epoch */
-	DM_CHAIN_BIO_FIRST_WRITE,	/* holds a range and a node */
-};
+/* What end_io has to do; nothing for most bios. */
+#define DM_CHAIN_BIO_READ_BELOW		0x01	/* holds an epoch */
+#define DM_CHAIN_BIO_FIRST_WRITE	0x02	/* holds a range and a node */
+#define DM_CHAIN_BIO_COMMIT		0x04	/* FUA: waits for a commit */
 
 /**
  * struct dm_chain_bio - what the target keeps with each bio
- * @kind: what end_io has to undo
- * @commit: its completion waits for a commit (FUA)
+ * @flags: what end_io has to do
  * @whole: the piece in hand is whole blocks (worker)
  * @held: the range of the piece in hand is held or waited for (worker)
  * @chain: (worker)
@@ -39,8 +36,7 @@ enum dm_chain_bio_kind {
  * @work: (worker)
  */
 struct dm_chain_bio {
-	enum dm_chain_bio_kind kind;
-	bool commit;
+	u8 flags;
 	bool whole;
 	bool held;
 	struct dm_chain *chain;
@@ -62,10 +58,11 @@ int dm_chain_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
 
 /*
  * How many whole blocks, none of them data in the active layer, begin at
- * @sector, lie within @sectors and within one region? Context: any.
+ * @sector, lie within @sectors and within one region? The first @known are not
+ * data, says who has looked. Context: any.
  */
 u64 dm_chain_whole_blocks(struct dm_chain *chain, sector_t sector,
-			  sector_t sectors);
+			  sector_t sectors, u64 known);
 
 /* dm-chain-op.c: bios that the map path hands on */
 

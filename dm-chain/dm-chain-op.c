@@ -21,7 +21,7 @@ static void dm_chain_op_work(struct work_struct *work);
 int dm_chain_defer(struct dm_chain *chain, struct dm_chain_bio *pb,
 		   struct bio *bio)
 {
-	pb->kind = DM_CHAIN_BIO_PASS;
+	pb->flags = 0;
 	pb->chain = chain;
 	pb->pos = bio->bi_iter.bi_sector;
 	pb->end = bio_end_sector(bio);
@@ -261,7 +261,7 @@ static void dm_chain_op_piece(struct dm_chain *chain, struct dm_chain_bio *pb,
 	pb->block = sector >> chain->block_shift;
 	if (bio_op(bio) == REQ_OP_WRITE) {
 		pb->count = dm_chain_whole_blocks(chain, sector,
-						  pb->end - sector);
+						  pb->end - sector, 0);
 	} else if (sector & ((1 << chain->block_shift) - 1)) {
 		pb->count = 0;
 	} else {

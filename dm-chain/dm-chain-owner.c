@@ -228,19 +228,15 @@ u64 dm_chain_owner_memory(const struct dm_chain_owner_map *map)
 	       (u64)atomic64_read(&map->nodes) * NODE_MEMORY;
 }
 
-u8 dm_chain_owner_lookup(const struct dm_chain_owner_map *map, u64 block,
-			 u64 max, u64 *run)
+/*
+ * How many blocks from @block up to before @end share @entry, which that block
+ * had when the region's @word was read?
+ */
+static u64 map_run(const struct dm_chain_owner_map *map, u64 block, u64 end,
+		   unsigned long word, u8 entry)
 {
-	u64 end = block + min(max, map->blocks - block);
 	const unsigned long *slot = map_slot(map, block);
-	unsigned long word = READ_ONCE(*slot);
 	u64 n = block;
-	u8 entry;
-
-	if (word_is_uniform(word))
-		entry = word_entry(word);
-	else
-		entry = READ_ONCE(word_node(word)->entries->block[block & REGION_MASK]);
 
 	for (;;) {
 		u64 stop = min(end, (n | REGION_MASK) + 1);
@@ -262,7 +258,27 @@ u8 dm_chain_owner_lookup(const struct dm_chain_owner_map *map, u64 block,
 	 * The first entry may have changed between the two looks at it: what
 	 * was read first is as good as any, the run is that one block then.
 	 */
-	*run = n > block ? n - block : 1;
+	return n > block ? n - block : 1;
+}
+
+u8 dm_chain_owner_lookup(const struct dm_chain_owner_map *map, u64 block,
+			 u64 max, u64 *run)
+{
+	unsigned long word = READ_ONCE(*map_slot(map, block));
+	u32 index = block & REGION_MASK;
+	u8 entry;
+
+	max = min(max, map->blocks - block);
+	*run = max;
+	if (word_is_uniform(word)) {
+		entry = word_entry(word);
+		if (index + max > DM_CHAIN_REGION_BLOCKS)
+			*run = map_run(map, block, block + max, word, entry);
+	} else {
+		entry = READ_ONCE(word_node(word)->entries->block[index]);
+		if (max > 1)
+			*run = map_run(map, block, block + max, word, entry);
+	}
 
 	/* Pairs with smp_wmb() in dm_chain_owner_set() and every cmpxchg. */
 	smp_rmb();

@@ -85,7 +85,7 @@ u64 dm_chain_owner_blocks(const struct dm_chain_owner_map *map);
  *	least 1, at most @max; may stop short of a run's true end only at a
  *	region boundary where that saves time
  *
- * Context: any, caller holds rcu_read_lock().
+ * Context: any, in an RCU read-side section of any kind.
  * Return: the entry.
  */
 u8 dm_chain_owner_lookup(const struct dm_chain_owner_map *map, u64 block,
@@ -99,7 +99,7 @@ u8 dm_chain_owner_lookup(const struct dm_chain_owner_map *map, u64 block,
  * @id: the layer's
  * @payload: gets two bits for each block, all of them unallocated before
  *
- * Context: any, caller holds rcu_read_lock().
+ * Context: any, in an RCU read-side section of any kind.
  */
 void dm_chain_owner_states(const struct dm_chain_owner_map *map, u64 block,
 			   u32 count, u8 id, u8 *payload);
