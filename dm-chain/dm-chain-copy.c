@@ -153,8 +153,8 @@ static void copy_sleep(struct dm_chain_job *job, u64 ns)
  * May a unit start? While a speed is set, one at a time, and what the last one
  * copied has to be paid for. Blocks that only become zero cost nothing.
  */
-static struct dm_chain_unit *copy_admit(struct dm_chain_job *job, bool data,
-					u64 *wait)
+static struct dm_chain_unit *copy_idle_unit(struct dm_chain_job *job,
+					    bool data, u64 *wait)
 {
 	unsigned int i;
 	s64 early;
@@ -189,45 +189,68 @@ static void copy_charge(struct dm_chain_job *job, u64 bytes)
 				div64_u64(bytes * NSEC_PER_SEC, job->speed));
 }
 
-/* Return: true if a unit was started. */
-static bool copy_start(struct dm_chain_job *job, u64 count, u8 entry)
+/*
+ * Return: a unit to start, or NULL if none may be now: it may not copy any more,
+ * or something will kick it or the timer is set.
+ */
+static struct dm_chain_unit *copy_admit(struct dm_chain_job *job, bool data,
+					u32 *max)
 {
-	bool data = !(entry & DM_CHAIN_OWNER_ZERO);
-	struct dm_chain_unit *u;
+	struct dm_chain_unit *u = NULL;
 	u64 wait;
 
 	spin_lock(&job->lock);
-	if (!copy_allowed(job)) {
-		spin_unlock(&job->lock);
-		return false;
-	}
-	if (data)
-		count = min_t(u64, count,
-			      dm_chain_unit_blocks(job->chain, job->speed ?
-					      DM_CHAIN_SLOW_BYTES :
-					      DM_CHAIN_UNIT_BYTES));
-	u = copy_admit(job, data, &wait);
-	if (!u) {
-		if (wait)
+	*max = dm_chain_unit_blocks(job->chain, job->speed ?
+				    DM_CHAIN_SLOW_BYTES : DM_CHAIN_UNIT_BYTES);
+	if (copy_allowed(job)) {
+		u = copy_idle_unit(job, data, &wait);
+		if (!u && wait)
 			copy_sleep(job, wait);
-		spin_unlock(&job->lock);
-		return false;
 	}
+	spin_unlock(&job->lock);
+	return u;
+}
+
+/*
+ * Start a unit at the cursor, where @count blocks are @entry.
+ *
+ * Return: true if one was started.
+ */
+static bool copy_start(struct dm_chain_job *job, u64 count, u8 entry)
+{
+	bool data = !(entry & DM_CHAIN_OWNER_ZERO);
+	u32 max, read = 0, holes = 0;
+	struct dm_chain_unit *u = copy_admit(job, data, &max);
+	bool go;
+
+	if (!u)
+		return false;
 	if (data)
+		count = dm_chain_walk_extent(&job->walk, job->cursor, max,
+					     u->what, &read, &holes);
+	spin_lock(&job->lock);
+	/* After a pause was accepted the offset stands still. */
+	go = copy_allowed(job);
+	if (go) {
 		copy_charge(job, dm_chain_walk_bytes(&job->walk, job->cursor,
-						     count));
-	u->busy = true;
-	u->block = job->cursor;
-	u->count = count;
-	u->entry = entry;
-	u->node = NULL;
-	job->in_flight++;
-	job->cursor += count;
-	job->found = true;
+						     read));
+		if (!job->pass)
+			job->skipped += dm_chain_walk_bytes(&job->walk,
+							    job->cursor, holes);
+		u->busy = true;
+		u->block = job->cursor;
+		u->count = count;
+		u->entry = entry;
+		u->node = NULL;
+		job->in_flight++;
+		job->cursor += count;
+		job->found = true;
+	}
 	spin_unlock(&job->lock);
 
-	dm_chain_unit_start(u);
-	return true;
+	if (go)
+		dm_chain_unit_start(u);
+	return go;
 }
 
 /*

@@ -25,7 +25,7 @@ static void *buf_piece(const struct dm_chain_buf *buf, size_t offset,
 	size_t in = offset & (buf_chunk(buf) - 1);
 
 	*n = min(bytes, buf_chunk(buf) - in);
-	return buf->chunk[offset / buf_chunk(buf)] + in;
+	return buf->chunk[offset >> (PAGE_SHIFT + buf->order)] + in;
 }
 
 static struct dm_chain_buf *buf_try(size_t bytes, unsigned int order, gfp_t gfp)
@@ -134,7 +134,7 @@ unsigned int dm_chain_buf_vecs(const struct dm_chain_buf *buf, size_t offset,
 {
 	size_t in = offset & (buf_chunk(buf) - 1);
 
-	return DIV_ROUND_UP(in + bytes, buf_chunk(buf));
+	return (in + bytes + buf_chunk(buf) - 1) >> (PAGE_SHIFT + buf->order);
 }
 
 void dm_chain_bio_add(struct bio *bio, struct dm_chain_buf *buf, size_t offset,

@@ -30,6 +30,7 @@
 #define DM_CHAIN_UNITS		4
 #define DM_CHAIN_UNIT_BYTES	SZ_1M
 #define DM_CHAIN_SLOW_BYTES	SZ_512K
+#define DM_CHAIN_UNIT_BLOCKS	(DM_CHAIN_UNIT_BYTES / DM_CHAIN_MIN_BLOCK)
 
 /* No page is planned. */
 #define DM_CHAIN_NO_PAGE	U32_MAX
@@ -136,6 +137,22 @@ bool dm_chain_walk_look(const struct dm_chain_walk *w, u64 block, u64 max,
 			u64 *count, u8 *entry);
 
 /**
+ * dm_chain_walk_extent() - how far goes what a unit takes in
+ * @w: the walk, loaded for @block
+ * @block: one that has to be read and copied
+ * @max: blocks that a unit may take
+ * @what: gets for each block what struct dm_chain_unit says of it
+ * @data: gets how many of them have to be read
+ * @holes: gets how many of them there is nothing to do with
+ *
+ * The last one is not a hole.
+ *
+ * Context: any. Return: how many blocks.
+ */
+u32 dm_chain_walk_extent(const struct dm_chain_walk *w, u64 block, u32 max,
+			 u8 *what, u32 *data, u32 *holes);
+
+/**
  * dm_chain_walk_count() - how much there is to copy
  * @w: the walk
  * @data: gets bytes that have to be read
@@ -181,10 +198,16 @@ struct dm_chain_fault {
  * @busy: in flight (job->lock)
  * @block: first block
  * @count: blocks, within one region
- * @entry: what the dispatcher found there
+ * @entry: what the dispatcher found in the first
+ * @what: unless they only become zero, what has to be done with each block: the
+ *	top's id if nothing, the id of the layer to read, or any id with
+ *	DM_CHAIN_OWNER_ZERO if it becomes zero
  * @range: lock on the blocks, if the top is the active layer
  * @node: pinned node of the region, NULL if no entry of it has to change
  * @buf: DM_CHAIN_UNIT_BYTES
+ * @left: bios in flight, and one while submitting
+ * @error: of one of them
+ * @done: all completed
  */
 struct dm_chain_unit {
 	struct work_struct work;
@@ -193,9 +216,13 @@ struct dm_chain_unit {
 	u64 block;
 	u32 count;
 	u8 entry;
+	u8 what[DM_CHAIN_UNIT_BLOCKS];
 	struct dm_chain_range range;
 	struct dm_chain_owner_node *node;
 	struct dm_chain_buf *buf;
+	atomic_t left;
+	int error;
+	struct completion done;
 };
 
 /**
@@ -299,7 +326,7 @@ static inline u32 dm_chain_unit_blocks(const struct dm_chain *chain, u32 bytes)
 
 /**
  * dm_chain_unit_start() - copy
- * @u: busy, with block, count and entry set
+ * @u: busy, with block, count, entry and what set
  *
  * Kicks the dispatcher when it is through.
  *

@@ -2,9 +2,11 @@
 /*
  * dm-chain: the copy units of a job.
  *
- * A unit is a run of blocks that one layer holds. It reads them, looks for
- * blocks that are nothing but zeros, writes the others and says in core that
- * the top holds them.
+ * A unit is a run of blocks, held by any layers of the job. It reads them, looks
+ * for blocks that are nothing but zeros, writes the others and says in core that
+ * the top holds them. What lies in one layer is read in one piece, and all that
+ * has to be written and lies side by side is written in one piece, whoever held
+ * it: a chain that is cut up small needs more reads, not more of the rest.
  *
  * Into the active layer a unit holds an exclusive range lock from before it
  * looks the blocks up until they are the top's: every write of blocks that the
@@ -40,49 +42,158 @@ static size_t unit_round(struct block_device *bdev, size_t bytes, size_t max)
 	return min_t(size_t, round_up(bytes, bdev_logical_block_size(bdev)), max);
 }
 
-static int unit_read(struct dm_chain_unit *u, u64 block, u32 count, u8 id)
+/* ---- what a unit does with its blocks: see struct dm_chain_unit ---- */
+
+static bool unit_is_data(const struct dm_chain_unit *u, u32 n)
+{
+	u8 what = u->what[n];
+
+	return !(what & DM_CHAIN_OWNER_ZERO) && what != u->job->walk.top_id;
+}
+
+/* Blocks from @n on, before @end, that one read or write takes in. */
+static u32 unit_run(const struct dm_chain_unit *u, enum req_op op, u32 n,
+		    u32 end)
+{
+	bool together = op == REQ_OP_WRITE && unit_is_data(u, n);
+	u32 next = n;
+	const u8 *other;
+
+	do {
+		other = memchr_inv(u->what + next, u->what[next], end - next);
+		next = other ? other - u->what : end;
+	} while (other && together && unit_is_data(u, next));
+	return next - n;
+}
+
+/* ---- reading and writing ---- */
+
+/* Bytes of a run of data that its layer shows, or that the top has room for. */
+static size_t unit_bytes(const struct dm_chain_unit *u, enum req_op op, u32 n,
+			 u32 run)
+{
+	const struct dm_chain_walk *w = &u->job->walk;
+	unsigned int shift = w->chain->block_shift;
+	sector_t first = (u->block + n) << shift;
+	sector_t end = min(first + ((sector_t)run << shift), w->size);
+
+	if (op == REQ_OP_READ)
+		end = min(end, w->limit[u->what[n]]);
+	return end > first ? (end - first) << SECTOR_SHIFT : 0;
+}
+
+static void unit_io_put(struct dm_chain_unit *u)
+{
+	if (atomic_dec_and_test(&u->left))
+		complete(&u->done);
+}
+
+static void unit_endio(struct bio *bio)
+{
+	struct dm_chain_unit *u = bio->bi_private;
+
+	if (bio->bi_status)
+		WRITE_ONCE(u->error, blk_status_to_errno(bio->bi_status));
+	bio_put(bio);
+	unit_io_put(u);
+}
+
+static void unit_io_begin(struct dm_chain_unit *u)
+{
+	atomic_set(&u->left, 1);
+	u->error = 0;
+	reinit_completion(&u->done);
+}
+
+static int unit_io_end(struct dm_chain_unit *u)
+{
+	unit_io_put(u);
+	wait_for_completion_io(&u->done);
+	return u->error;
+}
+
+/* Read a run from the layer that holds it, or write one to the top. */
+static void unit_submit(struct dm_chain_unit *u, enum req_op op, u32 n, u32 run)
 {
 	const struct dm_chain_walk *w = &u->job->walk;
 	struct dm_chain *chain = w->chain;
-	const struct dm_chain_slot *slot = &chain->slot[id];
-	size_t all = (size_t)count * dm_chain_block_size(chain);
-	sector_t first = block << chain->block_shift;
-	sector_t end = min_t(sector_t, first + (all >> SECTOR_SHIFT), w->size);
-	size_t shown = 0;
+	size_t bs = dm_chain_block_size(chain), bytes = unit_bytes(u, op, n, run);
+	const struct dm_chain_slot *slot;
+	struct bio *bio;
+
+	if (!bytes)
+		return;
+	slot = &chain->slot[op == REQ_OP_READ ? u->what[n] : w->top_id];
+	bytes = unit_round(slot->bdev, bytes, run * bs);
+	bio = bio_alloc_bioset(slot->bdev, dm_chain_buf_vecs(u->buf, n * bs, bytes),
+			       op, GFP_NOIO, &chain->job_bios);
+	bio->bi_iter.bi_sector = slot->start +
+				 ((u->block + n) << chain->block_shift);
+	dm_chain_bio_add(bio, u->buf, n * bs, bytes);
+	bio->bi_private = u;
+	bio->bi_end_io = unit_endio;
+	atomic_inc(&u->left);
+	submit_bio(bio);
+}
+
+/* Note that a run failed. Return: as unit_io(). */
+static u32 unit_io_failed(struct dm_chain_unit *u, enum req_op op, u32 n, int r)
+{
+	if (op == REQ_OP_WRITE)
+		unit_fail(u, r, true, u->job->walk.top_id, u->block + n);
+	else
+		unit_fail(u, r, false, u->what[n], u->block + n);
+	return n;
+}
+
+/* One after the other, to learn which of them fails. */
+static u32 unit_io_again(struct dm_chain_unit *u, enum req_op op, u32 end)
+{
+	u32 n, run;
 	int r;
 
-	end = min(end, w->limit[id]);
-	if (end > first) {
-		shown = (end - first) << SECTOR_SHIFT;
-		r = dm_chain_rw(&chain->job_bios, slot->bdev, REQ_OP_READ,
-				slot->start + first, u->buf, 0,
-				unit_round(slot->bdev, shown, all));
-		if (r) {
-			unit_fail(u, r, false, id, block);
-			return r;
-		}
+	for (n = 0; n < end; n += run) {
+		run = unit_run(u, op, n, end);
+		if (!unit_is_data(u, n))
+			continue;
+		unit_io_begin(u);
+		unit_submit(u, op, n, run);
+		r = unit_io_end(u);
+		if (r)
+			return unit_io_failed(u, op, n, r);
 	}
-	dm_chain_buf_zero(u->buf, shown, all - shown);
-	return 0;
+	return end;
 }
 
-static int unit_write(struct dm_chain_unit *u, u64 block, u32 count,
-		      size_t offset)
+/*
+ * Read or write all data before @end. Return: how many blocks are through: @end,
+ * or the first of the run that failed, which is noted.
+ */
+static u32 unit_io(struct dm_chain_unit *u, enum req_op op, u32 end)
 {
-	const struct dm_chain_walk *w = &u->job->walk;
-	struct dm_chain *chain = w->chain;
-	const struct dm_chain_slot *slot = &chain->slot[w->top_id];
-	size_t all = (size_t)count * dm_chain_block_size(chain);
-	size_t bytes = dm_chain_walk_bytes(w, block, count);
+	u32 n, run, last = 0, runs = 0;
+	struct blk_plug plug;
 	int r;
 
-	r = dm_chain_rw(&chain->job_bios, slot->bdev, REQ_OP_WRITE,
-			slot->start + (block << chain->block_shift), u->buf,
-			offset, unit_round(slot->bdev, bytes, all));
-	if (r)
-		unit_fail(u, r, true, w->top_id, block);
-	return r;
+	unit_io_begin(u);
+	blk_start_plug(&plug);
+	for (n = 0; n < end; n += run) {
+		run = unit_run(u, op, n, end);
+		if (!unit_is_data(u, n))
+			continue;
+		unit_submit(u, op, n, run);
+		last = n;
+		runs++;
+	}
+	blk_finish_plug(&plug);
+	r = unit_io_end(u);
+	if (!r)
+		return end;
+	return runs == 1 ? unit_io_failed(u, op, last, r) :
+			   unit_io_again(u, op, end);
 }
+
+/* ---- what the top holds, and the numbers ---- */
 
 /* Set the states of an intermediate top in core. job->lock held. */
 static void unit_set_states(struct dm_chain_unit *u, u64 block, u32 count,
@@ -181,84 +292,130 @@ static void unit_account(struct dm_chain_unit *u, u64 bytes)
 	spin_unlock(&job->lock);
 }
 
-/* The guest came first. */
-static void unit_leave(struct dm_chain_unit *u, u64 bytes)
+/* @bytes of what the dispatcher had found: the guest came first. */
+static void unit_leave(struct dm_chain_unit *u, u8 entry, u64 bytes)
 {
 	struct dm_chain_job *job = u->job;
 
 	spin_lock(&job->lock);
-	if (!(u->entry & DM_CHAIN_OWNER_ZERO))
+	if (!(entry & DM_CHAIN_OWNER_ZERO))
 		job->remaining -= min(job->remaining, bytes);
 	if (!job->pass)
 		job->skipped += bytes;
 	spin_unlock(&job->lock);
 }
 
-/* Write what was read, without the blocks that are nothing but zeros. */
-static int unit_put(struct dm_chain_unit *u, u64 block, u32 count)
-{
-	size_t bs = dm_chain_block_size(u->job->chain);
-	bool zero = dm_chain_buf_is_zero(u->buf, 0, bs), next = zero;
-	u32 n, run;
-	int r;
+/* ---- copying ---- */
 
-	for (n = 0; n < count; n += run, zero = next) {
-		for (run = 1; n + run < count; run++) {
-			next = dm_chain_buf_is_zero(u->buf, (n + run) * bs, bs);
-			if (next != zero)
-				break;
-		}
-		if (!zero) {
-			r = unit_write(u, block + n, run, n * bs);
-			if (r)
-				return r;
-		}
-		unit_settle(u, block + n, run,
-			    zero ? DM_CHAIN_ZERO : DM_CHAIN_DATA);
+/*
+ * What was read: nothing shows behind the end of a short layer, and blocks that
+ * are nothing but zeros become zero.
+ */
+static void unit_scan(struct dm_chain_unit *u, u32 end)
+{
+	const struct dm_chain_walk *w = &u->job->walk;
+	size_t bs = dm_chain_block_size(w->chain);
+	u64 bytes = 0;
+	u32 n, run;
+
+	for (n = 0; n < end; n += run) {
+		size_t shown;
+		u32 i;
+
+		run = unit_run(u, REQ_OP_READ, n, end);
+		if (!unit_is_data(u, n))
+			continue;
+		bytes += dm_chain_walk_bytes(w, u->block + n, run);
+		shown = unit_bytes(u, REQ_OP_READ, n, run);
+		dm_chain_buf_zero(u->buf, n * bs + shown, run * bs - shown);
+		for (i = n; i < n + run; i++)
+			if (dm_chain_buf_is_zero(u->buf, i * bs, bs))
+				u->what[i] = DM_CHAIN_NOBODY;
 	}
-	unit_account(u, dm_chain_walk_bytes(&u->job->walk, block, count));
-	return 0;
+	unit_account(u, bytes);
+}
+
+/* Copy what @u->what says. */
+static void unit_copy(struct dm_chain_unit *u, struct dm_chain_epoch *epoch)
+{
+	u32 n, run, end = unit_io(u, REQ_OP_READ, u->count);
+
+	dm_chain_epoch_put(epoch);
+	unit_scan(u, end);
+	end = unit_io(u, REQ_OP_WRITE, end);
+
+	for (n = 0; n < end; n += run) {
+		run = unit_run(u, REQ_OP_WRITE, n, end);
+		if (unit_is_data(u, n))
+			unit_settle(u, u->block + n, run, DM_CHAIN_DATA);
+		else if (u->what[n] & DM_CHAIN_OWNER_ZERO)
+			unit_settle(u, u->block + n, run, DM_CHAIN_ZERO);
+	}
 }
 
 /*
- * What the guest does to the blocks of an active top shows when they are looked
+ * What the guest did to the blocks of an active top shows when they are looked
  * up under the range lock.
  */
-static int unit_copy_active(struct dm_chain_unit *u)
+static void unit_look(struct dm_chain_unit *u)
 {
 	const struct dm_chain_walk *w = &u->job->walk;
-	struct dm_chain *chain = w->chain;
+	u64 count;
+	u32 n;
+
+	for (n = 0; n < u->count; n += count) {
+		u8 entry;
+		u64 i;
+
+		if (dm_chain_walk_look(w, u->block + n, u->count - n, &count,
+				       &entry)) {
+			memset(u->what + n, entry, count);
+			continue;
+		}
+		for (i = n; i < n + count; i++) {
+			/* Not what there was nothing to do with before. */
+			if (u->what[i] != w->top_id)
+				unit_leave(u, u->what[i],
+					   dm_chain_walk_bytes(w, u->block + i, 1));
+			u->what[i] = w->top_id;
+		}
+	}
+}
+
+/* Blocks that only become zero: any number, without a buffer. */
+static void unit_zero_active(struct dm_chain_unit *u)
+{
+	const struct dm_chain_walk *w = &u->job->walk;
 	u64 block, end = u->block + u->count, count;
-	int r = 0;
+
+	for (block = u->block; block < end; block += count) {
+		u8 entry;
+
+		if (!dm_chain_walk_look(w, block, end - block, &count, &entry))
+			unit_leave(u, u->entry,
+				   dm_chain_walk_bytes(w, block, count));
+		else if (entry & DM_CHAIN_OWNER_ZERO)
+			unit_settle(u, block, count, DM_CHAIN_ZERO);
+	}
+}
+
+static void unit_copy_active(struct dm_chain_unit *u)
+{
+	struct dm_chain *chain = u->job->chain;
+	struct dm_chain_epoch *epoch;
 
 	u->node = dm_chain_owner_pin(chain->map, u->block, GFP_NOIO);
 	if (!u->node) {
-		unit_fail(u, -ENOMEM, true, w->top_id, u->block);
-		return -ENOMEM;
+		unit_fail(u, -ENOMEM, true, u->job->walk.top_id, u->block);
+		return;
 	}
-	for (block = u->block; block < end && !r; block += count) {
-		struct dm_chain_epoch *epoch = dm_chain_epoch_get(chain);
-		bool wanted, data;
-		u8 entry;
-
-		wanted = dm_chain_walk_look(w, block, end - block, &count,
-					    &entry);
-		data = wanted && !(entry & DM_CHAIN_OWNER_ZERO);
-		if (data) {
-			count = min_t(u64, count,
-				      dm_chain_unit_blocks(chain, DM_CHAIN_UNIT_BYTES));
-			r = unit_read(u, block, count, dm_chain_owner_id(entry));
-		}
-		dm_chain_epoch_put(epoch);
-
-		if (data && !r)
-			r = unit_put(u, block, count);
-		else if (!wanted)
-			unit_leave(u, dm_chain_walk_bytes(w, block, count));
-		else if (!data)
-			unit_settle(u, block, count, DM_CHAIN_ZERO);
+	if (u->entry & DM_CHAIN_OWNER_ZERO) {
+		unit_zero_active(u);
+		return;
 	}
-	return r;
+	epoch = dm_chain_epoch_get(chain);
+	unit_look(u);
+	unit_copy(u, epoch);
 }
 
 /* Pin the region's node if the view takes any block of the unit from a layer
@@ -286,24 +443,16 @@ static int unit_pin_below(struct dm_chain_unit *u)
 	return 0;
 }
 
-static int unit_copy_below(struct dm_chain_unit *u)
+static void unit_copy_below(struct dm_chain_unit *u)
 {
-	struct dm_chain_epoch *epoch;
-	int r;
+	int r = unit_pin_below(u);
 
-	r = unit_pin_below(u);
-	if (r) {
+	if (r)
 		unit_fail(u, r, true, u->job->walk.top_id, u->block);
-		return r;
-	}
-	if (u->entry & DM_CHAIN_OWNER_ZERO) {
+	else if (u->entry & DM_CHAIN_OWNER_ZERO)
 		unit_settle(u, u->block, u->count, DM_CHAIN_ZERO);
-		return 0;
-	}
-	epoch = dm_chain_epoch_get(u->job->chain);
-	r = unit_read(u, u->block, u->count, u->entry);
-	dm_chain_epoch_put(epoch);
-	return r ? r : unit_put(u, u->block, u->count);
+	else
+		unit_copy(u, dm_chain_epoch_get(u->job->chain));
 }
 
 static void unit_work(struct work_struct *work)
@@ -363,6 +512,7 @@ int dm_chain_units_init(struct dm_chain_job *job)
 
 		u->job = job;
 		INIT_WORK(&u->work, unit_work);
+		init_completion(&u->done);
 		u->buf = dm_chain_buf_alloc(DM_CHAIN_UNIT_BYTES, GFP_KERNEL);
 		if (!u->buf)
 			return -ENOMEM;

@@ -251,6 +251,33 @@ bool dm_chain_walk_look(const struct dm_chain_walk *w, u64 block, u64 max,
 	return walk_look_plan(w, block, max, count, entry);
 }
 
+u32 dm_chain_walk_extent(const struct dm_chain_walk *w, u64 block, u32 max,
+			 u8 *what, u32 *data, u32 *holes)
+{
+	u64 region = (block | (DM_CHAIN_REGION_BLOCKS - 1)) + 1;
+	u64 end = min3(block + max, region, w->blocks);
+	u64 at, count, stop = block;
+
+	if (!w->active)
+		end = min(end, ((u64)w->page + 1) * DM_CHAIN_BLOCKS_PER_PAGE);
+	*data = 0;
+	*holes = 0;
+	for (at = block; at < end; at += count) {
+		u8 entry;
+
+		if (!dm_chain_walk_look(w, at, end - at, &count, &entry)) {
+			memset(what + (at - block), w->top_id, count);
+			continue;
+		}
+		memset(what + (at - block), entry, count);
+		if (!(entry & DM_CHAIN_OWNER_ZERO))
+			*data += count;
+		*holes += at - stop;
+		stop = at + count;
+	}
+	return stop - block;
+}
+
 int dm_chain_walk_count(struct dm_chain_walk *w, u64 *data, u64 *zero)
 {
 	u64 block, count;
