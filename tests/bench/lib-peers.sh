@@ -122,6 +122,17 @@ remove_qcow2()
 	done
 }
 
+# peer_reads TARGET KEYS KIND MAKE ARG...: only the reads of what the base holds.
+peer_reads()
+{
+	local target=$1 keys=$2 kind=$3 make=$4
+	shift 4
+
+	"make_$make" "$@"
+	reads "$kind" "$target" "$PEER" "$keys owner=base"
+	"remove_$make" "$@"
+}
+
 # peer TARGET KEYS GRAIN KIND MAKE ARG...: all workloads on a peer, which MAKE
 # makes and REMOVE, of the same name, removes. GRAIN is 4K or 64K. KIND is that of
 # its reads and later writes; the first write is asynchronous in all of them.

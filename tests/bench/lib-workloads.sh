@@ -7,6 +7,7 @@
 
 SIZE=256		# MiB of each device, in four quarters
 QUARTER=$((SIZE / 4))
+LESS=1			# so many times fewer I/Os, for slow targets
 
 # with_linear KIND WORKLOAD LOAD TARGET DEVICE KEYS
 with_linear()
@@ -17,6 +18,12 @@ with_linear()
 	$command "$2" "$3" linear=/dev/mapper/linear "$4=$5" "$6"
 }
 
+# counts WARMUP IOS: the options, the next round beginning where this one ends.
+counts()
+{
+	echo "--warmup $(($1 / LESS)) --ios $(($2 / LESS)) --first %$((($1 + $2) / LESS))"
+}
+
 # reads KIND TARGET DEVICE KEYS
 reads()
 {
@@ -24,10 +31,10 @@ reads()
 
 	for qd in 1 16; do
 		with_linear "$1" "randread-4k-qd$qd" \
-			"read --bs 4K --pattern random --ios 2000 --qd $qd --span ${SIZE}M" \
+			"read --bs 4K --pattern random --ios $((2000 / LESS)) --qd $qd --span ${SIZE}M" \
 			"$2" "$3" "$4"
 		with_linear "$1" "seqread-64k-qd$qd" \
-			"read --bs 64K --ios 1000 --qd $qd --span ${SIZE}M" \
+			"read --bs 64K --ios $((1000 / LESS)) --qd $qd --span ${SIZE}M" \
 			"$2" "$3" "$4"
 	done
 }
@@ -39,10 +46,10 @@ overwrites()
 
 	for qd in 1 16; do
 		with_linear "$1" "overwrite-4k-qd$qd" \
-			"write --bs 4K --pattern random --ios 2000 --qd $qd --span ${SIZE}M" \
+			"write --bs 4K --pattern random --ios $((2000 / LESS)) --qd $qd --span ${SIZE}M" \
 			"$2" "$3" "$4"
 		with_linear "$1" "seqwrite-128k-qd$qd" \
-			"write --bs 128K --ios 500 --qd $qd --span ${SIZE}M" \
+			"write --bs 128K --ios $((500 / LESS)) --qd $qd --span ${SIZE}M" \
 			"$2" "$3" "$4"
 	done
 }
@@ -56,7 +63,7 @@ first_writes()
 
 	for qd in 1 16; do
 		with_linear "$1" "firstwrite-4k-qd$qd" \
-			"write --bs 4K --pattern random --warmup 200 --ios 1800 --first %2000 --qd $qd --offset ${half}M --span $((SIZE / 2))M" \
+			"write --bs 4K --pattern random $(counts 200 1800) --qd $qd --offset ${half}M --span $((SIZE / 2))M" \
 			"$2" "$3" "$4"
 		half=$((SIZE / 2))
 	done
@@ -71,13 +78,13 @@ first_touches()
 
 	for qd in 1 16; do
 		with_linear "$1" "firsttouch-4k-qd$qd" \
-			"write --bs 4K --pattern stride --stride 64K --warmup 20 --ios 180 --first %200 --qd $qd --offset ${quarter}M --span ${QUARTER}M" \
+			"write --bs 4K --pattern stride --stride 64K $(counts 20 180) --qd $qd --offset ${quarter}M --span ${QUARTER}M" \
 			"$2" "$3" "$4"
 		quarter=$((quarter + QUARTER))
 	done
 	for qd in 1 16; do
 		with_linear "$1" "firstseqwrite-128k-qd$qd" \
-			"write --bs 128K --warmup 10 --ios 90 --first %100 --qd $qd --offset ${quarter}M --span ${QUARTER}M" \
+			"write --bs 128K $(counts 10 90) --qd $qd --offset ${quarter}M --span ${QUARTER}M" \
 			"$2" "$3" "$4"
 		quarter=$((quarter + QUARTER))
 	done
@@ -91,7 +98,7 @@ sub_writes()
 
 	for qd in 1 16; do
 		with_linear "$1" "subwrite-512-qd$qd" \
-			"write --bs 512 --pattern stride --stride 64K --warmup 20 --ios 180 --first %200 --qd $qd --offset ${half}M --span $((SIZE / 2))M" \
+			"write --bs 512 --pattern stride --stride 64K $(counts 20 180) --qd $qd --offset ${half}M --span $((SIZE / 2))M" \
 			"$2" "$3" "$4"
 		half=$((SIZE / 2))
 	done
@@ -102,12 +109,12 @@ sub_writes()
 flushes()
 {
 	with_linear "$1" fsync-firsttouch-4k \
-		"write --bs 4K --pattern stride --stride 64K --warmup 20 --ios 180 --first %200 --flush fdatasync --span ${QUARTER}M" \
+		"write --bs 4K --pattern stride --stride 64K $(counts 20 180) --flush fdatasync --span ${QUARTER}M" \
 		"$2" "$3" "$4"
 	fill "$3" $QUARTER
 	with_linear "$1" fsync-overwrite-4k \
-		"write --bs 4K --pattern random --warmup 20 --ios 200 --flush fdatasync --span ${QUARTER}M" \
+		"write --bs 4K --pattern random --warmup 20 --ios $((200 / LESS)) --flush fdatasync --span ${QUARTER}M" \
 		"$2" "$3" "$4"
 	with_linear "$1" flush-clean \
-		"flush --warmup 20 --ios 500" "$2" "$3" "$4"
+		"flush --warmup 20 --ios $((500 / LESS))" "$2" "$3" "$4"
 }
