@@ -78,6 +78,7 @@ int dm_chain_copy_save(struct dm_chain_job *job)
 	job->unsaved = false;
 	job->unsaved_bytes = 0;
 	spin_unlock(&job->lock);
+	job->core_pages = 0;
 
 	r = dm_chain_commit(job->top);
 	if (!r && !job->walk.active)
@@ -99,6 +100,7 @@ static bool copy_save_due(struct dm_chain_job *job)
 	spin_lock(&job->lock);
 	due = !job->walk.active &&
 	      (job->unsaved_bytes >= SAVE_BYTES ||
+	       job->core_pages >= DM_CHAIN_JOB_PAGES ||
 	       (job->unsaved &&
 		time_after_eq(jiffies, job->unsaved_since + SAVE_PERIOD)));
 	spin_unlock(&job->lock);
@@ -121,6 +123,8 @@ static int copy_core_page(struct dm_chain_job *job)
 	r = xa_insert(&w->top->pages, w->page, payload, GFP_NOIO);
 	if (r)
 		kfree(payload);
+	else
+		job->core_pages++;
 	return r;
 }
 
@@ -267,13 +271,8 @@ static int copy_sweep(struct dm_chain_job *job)
 	u8 entry;
 
 	for (block = 0; block < blocks; block += run) {
-		u64 region = (block | (DM_CHAIN_REGION_BLOCKS - 1)) + 1;
-
 		cond_resched();
-		rcu_read_lock();
-		entry = dm_chain_owner_lookup(map, block,
-					      min(region, blocks) - block, &run);
-		rcu_read_unlock();
+		entry = dm_chain_walk_owner(w, block, blocks - block, &run);
 		if (!dm_chain_walk_in_range(w, entry))
 			continue;
 		if (block < w->blocks) {

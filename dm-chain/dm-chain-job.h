@@ -32,6 +32,22 @@
 #define DM_CHAIN_SLOW_BYTES	SZ_512K
 #define DM_CHAIN_UNIT_BLOCKS	(DM_CHAIN_UNIT_BYTES / DM_CHAIN_MIN_BLOCK)
 
+/*
+ * Map pages of an intermediate top that are kept in core before they are
+ * committed.
+ */
+#define DM_CHAIN_JOB_PAGES	256
+
+/*
+ * Memory that a job takes at most, whatever the size of the chain: the buffers
+ * of its units, the pages in core, and the rest: itself, its plan of a page, and
+ * a page for each unit in flight. Nodes of the owner map are the view's.
+ */
+#define DM_CHAIN_JOB_REST	SZ_128K
+#define DM_CHAIN_JOB_MEMORY	(DM_CHAIN_UNITS * DM_CHAIN_UNIT_BYTES + \
+				 DM_CHAIN_JOB_PAGES * DM_CHAIN_PAGE_SIZE + \
+				 DM_CHAIN_JOB_REST)
+
 /* No page is planned. */
 #define DM_CHAIN_NO_PAGE	U32_MAX
 
@@ -57,7 +73,10 @@
  *	them all: see dm_chain_walk_look()
  * @cut_inside: it ends inside a block
  * @cut_block: the first block that it does not show whole
- * @page: map page that @plan describes or DM_CHAIN_NO_PAGE
+ * @page: first map page that is looked up now or DM_CHAIN_NO_PAGE
+ * @next: the first behind them
+ * @idle: there is nothing to do in any of them; else it is one, which @plan
+ *	describes
  * @plan: an entry for each block of the page: the top's id if there is nothing
  *	to do, else what has to be copied
  * @own: the top's states of the page
@@ -82,6 +101,8 @@ struct dm_chain_walk {
 	bool cut_inside;
 	u64 cut_block;
 	u32 page;
+	u32 next;
+	bool idle;
 	u8 *plan;
 	u8 *own;
 	u8 *states;
@@ -121,8 +142,8 @@ int dm_chain_walk_load(struct dm_chain_walk *w, u64 block);
  * @w: the walk, loaded for @block
  * @block: below @w->blocks
  * @max: how many blocks the caller cares for, at least 1
- * @count: gets the length of the run, at least 1; it ends where a region or,
- *	if the top is not the active layer, a map page does
+ * @count: gets the length of the run, at least 1. What has to be copied ends
+ *	where a region or, if the top is not the active layer, a map page does
  * @entry: gets what has to be copied: the id of the layer to read, or any id
  *	with DM_CHAIN_OWNER_ZERO if there is nothing to read
  *
@@ -135,6 +156,19 @@ int dm_chain_walk_load(struct dm_chain_walk *w, u64 block);
  */
 bool dm_chain_walk_look(const struct dm_chain_walk *w, u64 block, u64 max,
 			u64 *count, u8 *entry);
+
+/**
+ * dm_chain_walk_owner() - whom does the view take a block from, and how far
+ * @w: the walk
+ * @block: below the owner map's size
+ * @max: how many blocks the caller cares for, at least 1
+ * @count: gets the length of the run, at least 1; it goes on behind the region
+ *	only if there is nothing to do with it
+ *
+ * Context: any. Return: the entry.
+ */
+u8 dm_chain_walk_owner(const struct dm_chain_walk *w, u64 block, u64 max,
+		       u64 *count);
 
 /**
  * dm_chain_walk_extent() - how far goes what a unit takes in
@@ -262,6 +296,8 @@ struct dm_chain_unit {
  * @unsaved: states of an intermediate top changed since its last commit
  * @unsaved_bytes: how much
  * @unsaved_since: since when, jiffies
+ * @core_pages: pages of an intermediate top that came into core since then
+ *	(dispatcher)
  * @walk: what to copy. Written only while no unit is in flight, but for the
  *	plan, which is the dispatcher's
  * @unit: the units
@@ -301,6 +337,7 @@ struct dm_chain_job {
 	bool unsaved;
 	u64 unsaved_bytes;
 	unsigned long unsaved_since;
+	unsigned int core_pages;
 
 	struct dm_chain_walk walk;
 	struct dm_chain_unit unit[DM_CHAIN_UNITS];

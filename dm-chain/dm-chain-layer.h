@@ -256,6 +256,12 @@ int dm_chain_meta_load(struct dm_chain_layer *layer,
 int dm_chain_meta_read_states(struct dm_chain_layer *layer, u32 page,
 			      u8 *payload);
 
+/*
+ * The first map page from @page on that says anything, in core or on the device;
+ * layer->nr_pages or more if there is none. Context: process. Takes meta_lock.
+ */
+u32 dm_chain_meta_next_states(struct dm_chain_layer *layer, u32 page);
+
 /**
  * dm_chain_meta_write_sb() - make changes of the superblock durable
  * @layer: the layer, writable; layer->next holds the new contents. layer->sb

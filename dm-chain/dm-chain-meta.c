@@ -460,6 +460,22 @@ int dm_chain_meta_load(struct dm_chain_layer *layer,
 	return r;
 }
 
+u32 dm_chain_meta_next_states(struct dm_chain_layer *layer, u32 page)
+{
+	unsigned long core = page;
+	u32 next = page;
+
+	mutex_lock(&layer->meta_lock);
+	/* An active layer's are in the owner map. */
+	if (!layer->owner) {
+		next = find_next_bit(layer->written, layer->nr_pages, page);
+		if (xa_find(&layer->pages, &core, next, XA_PRESENT))
+			next = min_t(u32, next, core);
+	}
+	mutex_unlock(&layer->meta_lock);
+	return next;
+}
+
 int dm_chain_meta_read_states(struct dm_chain_layer *layer, u32 page,
 			      u8 *payload)
 {

@@ -147,6 +147,12 @@ static u64 job_upper_bound(struct dm_chain_job *job)
 	return min(bytes, dm_chain_job_len(job));
 }
 
+/* See DM_CHAIN_JOB_MEMORY. */
+static_assert(sizeof(struct dm_chain_job) + DM_CHAIN_BLOCKS_PER_PAGE +
+	      (2 + DM_CHAIN_UNITS + 1) * DM_CHAIN_PAGE_SIZE +
+	      DM_CHAIN_UNITS * DM_CHAIN_UNIT_BLOCKS * sizeof(void *) <=
+	      DM_CHAIN_JOB_REST);
+
 static struct dm_chain_job *job_create(struct dm_chain *chain, const char *id,
 				       unsigned int top, unsigned int bottom,
 				       u64 speed)

@@ -11,12 +11,19 @@
  * page at a time, from the states of the layers of the job. These change by
  * nothing but the job, so the plan of a page stays true until the job is
  * through with it.
+ *
+ * What nobody holds costs next to nothing, however much it is: a look-up goes on
+ * over regions that have one owner, and pages that no layer of the job has ever
+ * written are not looked at.
  */
 #include <linux/bitmap.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "dm-chain-job.h"
+
+/* What one look-up passes over at most, so that nobody waits for long. */
+#define SKIP_BLOCKS	((u64)DM_CHAIN_REGION_BLOCKS << 14)
 
 int dm_chain_walk_init(struct dm_chain_walk *w)
 {
@@ -100,11 +107,12 @@ static int walk_apply(struct dm_chain_walk *w, unsigned int pos, u32 from,
 	u64 held = dm_chain_nr_blocks(chain, w->held[id]);
 	u64 shown = dm_chain_nr_blocks(chain, w->limit[id]);
 	bool raw = dm_chain_layer_raw(layer);
-	u32 n;
+	u32 n, run;
 	int r;
 
 	if (!raw) {
-		if (w->page >= layer->nr_pages)
+		if (w->page >= layer->nr_pages ||
+		    dm_chain_meta_next_states(layer, w->page) != w->page)
 			return 0;
 		r = dm_chain_meta_read_states(layer, w->page, w->states);
 		if (r) {
@@ -112,17 +120,27 @@ static int walk_apply(struct dm_chain_walk *w, unsigned int pos, u32 from,
 			return r;
 		}
 	}
-	for (n = from; n < to && first + n < held; n++) {
-		enum dm_chain_state state;
+	if (first >= held)
+		return 0;
+	to = min_t(u64, to, held - first);
+	for (n = from; n < to; n += run) {
+		enum dm_chain_state state = DM_CHAIN_DATA;
+		u32 i;
 
-		if (w->plan[n] != DM_CHAIN_NOBODY)
-			continue;
-		state = raw ? DM_CHAIN_DATA : dm_chain_state_get(w->states, n);
+		run = to - n;
+		if (!raw) {
+			state = dm_chain_state_get(w->states, n);
+			run = dm_chain_state_run(w->states, n, run);
+		}
 		if (state == DM_CHAIN_UNALLOCATED)
 			continue;
-		w->plan[n] = id;
-		if (state == DM_CHAIN_ZERO || first + n >= shown)
-			w->plan[n] |= DM_CHAIN_OWNER_ZERO;
+		for (i = n; i < n + run; i++) {
+			if (w->plan[i] != DM_CHAIN_NOBODY)
+				continue;
+			w->plan[i] = id;
+			if (state == DM_CHAIN_ZERO || first + i >= shown)
+				w->plan[i] |= DM_CHAIN_OWNER_ZERO;
+		}
 	}
 	return 0;
 }
@@ -151,29 +169,60 @@ static int walk_apply_rest(struct dm_chain_walk *w, u32 blocks)
 	return 0;
 }
 
-static int walk_plan(struct dm_chain_walk *w, u32 page)
+static int walk_plan(struct dm_chain_walk *w)
 {
-	u64 first = (u64)page * DM_CHAIN_BLOCKS_PER_PAGE;
+	u64 first = (u64)w->page * DM_CHAIN_BLOCKS_PER_PAGE;
 	u32 blocks = min_t(u64, w->blocks - first, DM_CHAIN_BLOCKS_PER_PAGE);
 	unsigned int pos;
-	u32 n;
+	u32 n, run;
 	int r;
 
-	w->page = page;
-	r = dm_chain_meta_read_states(w->top, page, w->own);
+	r = dm_chain_meta_read_states(w->top, w->page, w->own);
 	if (r) {
 		w->bad = w->top_id;
 		return r;
 	}
-	for (n = 0; n < blocks; n++)
-		w->plan[n] = dm_chain_state_get(w->own, n) ==
-			     DM_CHAIN_UNALLOCATED ? DM_CHAIN_NOBODY : w->top_id;
+	for (n = 0; n < blocks; n += run) {
+		bool held = dm_chain_state_get(w->own, n) != DM_CHAIN_UNALLOCATED;
+
+		run = dm_chain_state_run(w->own, n, blocks - n);
+		memset(w->plan + n, held ? w->top_id : DM_CHAIN_NOBODY, run);
+	}
 	for (pos = w->nr; pos-- > w->bottom;) {
 		r = walk_apply(w, pos, 0, blocks);
 		if (r)
 			return r;
 	}
 	return walk_apply_rest(w, blocks);
+}
+
+/*
+ * The first page from @page on with something to do in it: a layer of the job
+ * holds something there, or it is not before the cut.
+ */
+static u32 walk_next_page(struct dm_chain_walk *w, u32 page)
+{
+	struct dm_chain *chain = w->chain;
+	u64 next = DIV_ROUND_UP_ULL(w->blocks, DM_CHAIN_BLOCKS_PER_PAGE);
+	unsigned int pos;
+
+	if (w->cut) {
+		u32 cut = div_u64(w->cut_block, DM_CHAIN_BLOCKS_PER_PAGE);
+
+		next = min_t(u64, next, max(page, cut));
+	}
+	for (pos = w->bottom; pos < w->nr && next > page; pos++) {
+		u8 id = w->id[pos];
+		struct dm_chain_layer *layer = chain->slot[id].layer;
+		u64 held = dm_chain_nr_blocks(chain, w->held[id]);
+
+		if (!dm_chain_layer_raw(layer))
+			next = min_t(u64, next,
+				     dm_chain_meta_next_states(layer, page));
+		else if ((u64)page * DM_CHAIN_BLOCKS_PER_PAGE < held)
+			next = page;
+	}
+	return next;
 }
 
 int dm_chain_walk_load(struct dm_chain_walk *w, u64 block)
@@ -184,12 +233,43 @@ int dm_chain_walk_load(struct dm_chain_walk *w, u64 block)
 	if (w->active)
 		return 0;
 	page = div_u64(block, DM_CHAIN_BLOCKS_PER_PAGE);
-	if (page == w->page)
+	if (w->page != DM_CHAIN_NO_PAGE && page >= w->page && page < w->next)
 		return 0;
-	r = walk_plan(w, page);
+
+	w->page = page;
+	w->next = walk_next_page(w, page);
+	w->idle = w->next > page;
+	if (w->idle)
+		return 0;
+	w->next = page + 1;
+	r = walk_plan(w);
 	if (r)
 		w->page = DM_CHAIN_NO_PAGE;
 	return r;
+}
+
+u8 dm_chain_walk_owner(const struct dm_chain_walk *w, u64 block, u64 max,
+		       u64 *count)
+{
+	const struct dm_chain_owner_map *map = w->chain->map;
+	u64 region = (block | (DM_CHAIN_REGION_BLOCKS - 1)) + 1;
+	u8 entry;
+
+	rcu_read_lock();
+	entry = dm_chain_owner_lookup(map, block, min(max, region - block),
+				      count);
+	if (block + *count == region && *count < max &&
+	    !dm_chain_walk_in_range(w, entry) &&
+	    !(w->cut && block >= w->cut_block)) {
+		u64 more;
+
+		if (dm_chain_owner_lookup(map, region,
+					  min_t(u64, max - *count, SKIP_BLOCKS),
+					  &more) == entry)
+			*count += more;
+	}
+	rcu_read_unlock();
+	return entry;
 }
 
 static bool walk_look_plan(const struct dm_chain_walk *w, u64 block, u64 max,
@@ -198,6 +278,11 @@ static bool walk_look_plan(const struct dm_chain_walk *w, u64 block, u64 max,
 	u32 n = block - (u64)w->page * DM_CHAIN_BLOCKS_PER_PAGE;
 	const u8 *end;
 
+	if (w->idle) {
+		*entry = w->top_id;
+		*count = min(max, (u64)w->next * DM_CHAIN_BLOCKS_PER_PAGE - block);
+		return false;
+	}
 	max = min_t(u64, max, DM_CHAIN_BLOCKS_PER_PAGE - n);
 	*entry = w->plan[n];
 	end = memchr_inv(&w->plan[n], *entry, max);
@@ -210,10 +295,7 @@ static bool walk_look_map(const struct dm_chain_walk *w, u64 block, u64 max,
 {
 	u64 shown;
 
-	rcu_read_lock();
-	*entry = dm_chain_owner_lookup(w->chain->map, block, max, count);
-	rcu_read_unlock();
-
+	*entry = dm_chain_walk_owner(w, block, max, count);
 	if (dm_chain_owner_id(*entry) == w->top_id)
 		return false;
 	if (!dm_chain_walk_in_range(w, *entry)) {
@@ -244,11 +326,15 @@ bool dm_chain_walk_look(const struct dm_chain_walk *w, u64 block, u64 max,
 			u64 *count, u8 *entry)
 {
 	u64 region = (block | (DM_CHAIN_REGION_BLOCKS - 1)) + 1;
+	bool wanted;
 
-	max = min3(max, region - block, w->blocks - block);
-	if (w->active)
-		return walk_look_map(w, block, max, count, entry);
-	return walk_look_plan(w, block, max, count, entry);
+	max = min(max, w->blocks - block);
+	wanted = w->active ? walk_look_map(w, block, max, count, entry) :
+			     walk_look_plan(w, block, max, count, entry);
+	/* What is copied lies in one region. */
+	if (wanted)
+		*count = min(*count, region - block);
+	return wanted;
 }
 
 u32 dm_chain_walk_extent(const struct dm_chain_walk *w, u64 block, u32 max,
