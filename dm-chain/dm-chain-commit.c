@@ -49,13 +49,17 @@
 
 static void dm_chain_pages_of(u64 block, u64 count, u32 *first, u32 *last)
 {
-	*first = div_u64(block, DM_CHAIN_BLOCKS_PER_PAGE);
-	*last = div_u64(block + count - 1, DM_CHAIN_BLOCKS_PER_PAGE);
+	u32 rest;
+
+	*first = div_u64_rem(block, DM_CHAIN_BLOCKS_PER_PAGE, &rest);
+	*last = *first;
+	if (count > DM_CHAIN_BLOCKS_PER_PAGE - rest)
+		*last += div_u64(rest + count - 1, DM_CHAIN_BLOCKS_PER_PAGE);
 }
 
 /* Return: true if a page was not dirty before. */
-static bool dm_chain_set_dirty(struct dm_chain_layer *layer, u64 block,
-			       u64 count)
+static inline bool dm_chain_set_dirty(struct dm_chain_layer *layer, u64 block,
+				      u64 count)
 {
 	bool fresh = false;
 	u32 page, last;

@@ -139,6 +139,11 @@ u64 dm_chain_whole_blocks(struct dm_chain *chain, sector_t sector,
 	return end - block;
 }
 
+static bool dm_chain_one_region(u64 first, u64 last)
+{
+	return first >> DM_CHAIN_REGION_SHIFT == last >> DM_CHAIN_REGION_SHIFT;
+}
+
 /*
  * Whole blocks that are not data in the active layer, or a part of one; the
  * first @known are not.
@@ -149,11 +154,16 @@ static int dm_chain_map_first_write(struct dm_chain *chain,
 {
 	sector_t sector = bio->bi_iter.bi_sector;
 	u64 block = dm_chain_sector_block(chain, sector);
+	u64 last = dm_chain_sector_block(chain, bio_end_sector(bio) - 1);
 	struct dm_chain_slot *slot = &chain->slot[chain->active];
-	u64 run;
+	u64 run = last - block + 1;
 
-	run = dm_chain_whole_blocks(chain, sector, bio_sectors(bio), known);
-	dm_chain_cut(chain, bio, max(run, 1ULL));
+	if ((sector | bio_end_sector(bio)) & ((1 << chain->block_shift) - 1) ||
+	    run > known || !dm_chain_one_region(block, last)) {
+		run = dm_chain_whole_blocks(chain, sector, bio_sectors(bio),
+					    known);
+		dm_chain_cut(chain, bio, max(run, 1ULL));
+	}
 	if (!run)
 		return dm_chain_defer(chain, pb, bio);
 	if (READ_ONCE(slot->layer->failed))

@@ -367,11 +367,11 @@ struct dm_chain_owner_node *dm_chain_owner_pin(struct dm_chain_owner_map *map,
 	bool pinned;
 
 	for (;;) {
-		rcu_read_lock();
+		rcu_read_lock_sched();
 		word = READ_ONCE(*slot);
 		node = word_is_uniform(word) ? NULL : word_node(word);
 		pinned = node && node_pin(node);
-		rcu_read_unlock();
+		rcu_read_unlock_sched();
 		if (pinned)
 			break;
 		if (node) {
@@ -410,7 +410,10 @@ void dm_chain_owner_set(struct dm_chain_owner_node *node, u64 block, u32 count,
 
 	/* Pairs with smp_rmb() in dm_chain_owner_lookup(). */
 	smp_wmb();
-	node_store(node, entry, from, from + count);
+	if (count == 1)
+		WRITE_ONCE(node->entries->block[from], entry);
+	else
+		node_store(node, entry, from, from + count);
 }
 
 bool dm_chain_owner_move(struct dm_chain_owner_node *node, u64 block, u8 old,

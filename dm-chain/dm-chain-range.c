@@ -7,6 +7,11 @@
  * the counts of those that conflict with it. The latter are all younger: an
  * older one that waited would have kept this one from being held. So no order
  * has to be recorded, and an unlock looks only at ranges that overlap.
+ *
+ * The commonest range by far, a shared one that finds no exclusive range in its
+ * bucket, is not put into the tree: it is one of a number, and an exclusive
+ * range that comes then waits for all of that number as for one more range in
+ * its way. From there on shared ranges go into the tree, so the number falls.
  */
 #include <linux/bug.h>
 #include <linux/cache.h>
@@ -21,8 +26,11 @@
 #define BUCKET_BITS	6
 
 struct bucket {
-	spinlock_t lock;	/* of the tree and of the counts in it */
+	spinlock_t lock;	/* of all below, and of the counts in the tree */
+	unsigned int counted;	/* shared ranges that are held, not in the tree */
+	unsigned int exclusive;	/* ranges in the tree that are exclusive */
 	struct rb_root_cached root;
+	struct list_head draining;	/* those of them that wait for @counted */
 } ____cacheline_aligned_in_smp;
 
 struct dm_chain_range_locks {
@@ -82,7 +90,10 @@ struct dm_chain_range_locks *dm_chain_range_locks_create(void)
 		return NULL;
 	for (i = 0; i < ARRAY_SIZE(locks->bucket); i++) {
 		spin_lock_init(&locks->bucket[i].lock);
+		locks->bucket[i].counted = 0;
+		locks->bucket[i].exclusive = 0;
 		locks->bucket[i].root = RB_ROOT_CACHED;
+		INIT_LIST_HEAD(&locks->bucket[i].draining);
 	}
 	return locks;
 }
@@ -92,38 +103,43 @@ void dm_chain_range_locks_destroy(struct dm_chain_range_locks *locks)
 	kvfree(locks);
 }
 
-void dm_chain_range_init(struct dm_chain_range *r, u64 first, u64 last,
-			 bool exclusive,
-			 void (*grant)(struct dm_chain_range *r))
+static void bucket_insert(struct bucket *b, struct dm_chain_range *r)
 {
-	WARN_ON_ONCE(first > last || first >> DM_CHAIN_REGION_SHIFT !=
-				     last >> DM_CHAIN_REGION_SHIFT);
-	RB_CLEAR_NODE(&r->node.rb);
-	r->node.start = first;
-	r->node.last = last;
-	INIT_LIST_HEAD(&r->list);
-	r->blockers = 0;
-	r->exclusive = exclusive;
-	r->granted = false;
-	r->grant = grant;
+	r->counted = false;
+	r->granted = !r->blockers;
+	b->exclusive += r->exclusive;
+	range_tree_insert(&r->node, &b->root);
+}
+
+/* Out of line, as is its like below: the common case is short without it. */
+static noinline bool bucket_trylock(struct bucket *b, struct dm_chain_range *r)
+{
+	struct dm_chain_range *other;
+
+	if (r->exclusive && b->counted)
+		return false;
+	for (other = overlap_first(b, r); other; other = overlap_next(other, r))
+		if (ranges_conflict(r, other))
+			return false;
+	bucket_insert(b, r);
+	return true;
 }
 
 bool dm_chain_range_trylock(struct dm_chain_range_locks *locks,
 			    struct dm_chain_range *r)
 {
 	struct bucket *b = range_bucket(locks, r);
-	struct dm_chain_range *other;
 	unsigned long flags;
-	bool held = false;
+	bool held = true;
 
 	spin_lock_irqsave(&b->lock, flags);
-	for (other = overlap_first(b, r); other; other = overlap_next(other, r))
-		if (ranges_conflict(r, other))
-			goto out;
-	r->granted = true;
-	range_tree_insert(&r->node, &b->root);
-	held = true;
-out:
+	if (!r->exclusive && !b->exclusive) {
+		b->counted++;
+		r->counted = true;
+		r->granted = true;
+	} else {
+		held = bucket_trylock(b, r);
+	}
 	spin_unlock_irqrestore(&b->lock, flags);
 	return held;
 }
@@ -139,30 +155,55 @@ bool dm_chain_range_lock(struct dm_chain_range_locks *locks,
 	spin_lock_irqsave(&b->lock, flags);
 	for (other = overlap_first(b, r); other; other = overlap_next(other, r))
 		r->blockers += ranges_conflict(r, other);
-	held = !r->blockers;
-	r->granted = held;
-	range_tree_insert(&r->node, &b->root);
+	if (r->exclusive && b->counted) {
+		r->blockers++;
+		list_add_tail(&r->list, &b->draining);
+	}
+	bucket_insert(b, r);
+	held = r->granted;
 	spin_unlock_irqrestore(&b->lock, flags);
 	return held;
 }
 
-void dm_chain_range_unlock(struct dm_chain_range_locks *locks,
-			   struct dm_chain_range *r)
+/* Whoever waited for the number that is none now has one less to wait for. */
+static void bucket_drained(struct bucket *b, struct list_head *granted)
 {
-	struct bucket *b = range_bucket(locks, r);
-	struct dm_chain_range *other;
-	unsigned long flags;
-	LIST_HEAD(granted);
+	struct dm_chain_range *r;
 
-	spin_lock_irqsave(&b->lock, flags);
-	WARN_ON_ONCE(!r->granted);
+	while (!list_empty(&b->draining)) {
+		r = list_first_entry(&b->draining, struct dm_chain_range, list);
+		list_del_init(&r->list);
+		if (!--r->blockers)
+			list_add_tail(&r->list, granted);
+	}
+}
+
+static void bucket_remove(struct bucket *b, struct dm_chain_range *r,
+			  struct list_head *granted)
+{
+	struct dm_chain_range *other;
+
 	range_tree_remove(&r->node, &b->root);
-	r->granted = false;
+	b->exclusive -= r->exclusive;
 	for (other = overlap_first(b, r); other; other = overlap_next(other, r)) {
 		if (!ranges_conflict(r, other) || --other->blockers)
 			continue;
-		list_add_tail(&other->list, &granted);
+		list_add_tail(&other->list, granted);
 	}
+}
+
+/* The bucket is locked, and unlocked before the grants. */
+static noinline void bucket_unlock(struct bucket *b, struct dm_chain_range *r,
+				   unsigned long flags)
+	__releases(&b->lock)
+{
+	struct dm_chain_range *other;
+	LIST_HEAD(granted);
+
+	if (r->counted)
+		bucket_drained(b, &granted);
+	else
+		bucket_remove(b, r, &granted);
 	spin_unlock_irqrestore(&b->lock, flags);
 
 	/*
@@ -176,4 +217,19 @@ void dm_chain_range_unlock(struct dm_chain_range_locks *locks,
 		smp_store_release(&other->granted, true);
 		other->grant(other);
 	}
+}
+
+void dm_chain_range_unlock(struct dm_chain_range_locks *locks,
+			   struct dm_chain_range *r)
+{
+	struct bucket *b = range_bucket(locks, r);
+	unsigned long flags;
+
+	spin_lock_irqsave(&b->lock, flags);
+	WARN_ON_ONCE(!r->granted);
+	r->granted = false;
+	if (r->counted && (--b->counted || !b->exclusive))
+		spin_unlock_irqrestore(&b->lock, flags);
+	else
+		bucket_unlock(b, r, flags);
 }

@@ -5,8 +5,10 @@
  * A shared range excludes exclusive ones that overlap it, an exclusive range
  * excludes every range that overlaps it. Whoever came first goes first: a
  * range waits for each earlier one that conflicts with it, whether that is
- * held or waits itself, so nobody starves. Ranges that do not conflict never
- * wait for each other.
+ * held or waits itself, so nobody starves. Ranges that do not conflict do not
+ * wait for each other, with one exception: an exclusive range may also wait for
+ * shared ones that dm_chain_range_trylock() took before in the same region, or
+ * in another that comes to the same lock, though they do not overlap.
  */
 #ifndef DM_CHAIN_RANGE_H
 #define DM_CHAIN_RANGE_H
@@ -28,9 +30,10 @@ struct dm_chain_range_node {
 /**
  * struct dm_chain_range - a range of blocks that is held or waited for
  * @node: the range, in the tree of its bucket while held or waiting
- * @list: among those that one unlock granted
+ * @list: among those that one unlock granted, or that wait for counted ones
  * @blockers: earlier ranges in the way; changes under the bucket's lock
  * @exclusive: excludes shared ranges too
+ * @counted: held, and not in the tree
  * @granted: held. Set right before @grant is called; an owner that may look
  *	earlier does so with smp_load_acquire(), and keeps the range's memory
  *	until @grant has returned
@@ -43,6 +46,7 @@ struct dm_chain_range {
 	struct list_head list;
 	unsigned int blockers;
 	bool exclusive;
+	bool counted;
 	bool granted;
 	void (*grant)(struct dm_chain_range *r);
 };
@@ -61,9 +65,17 @@ void dm_chain_range_locks_destroy(struct dm_chain_range_locks *locks);
  * @exclusive: excludes everybody else
  * @grant: called when a range that had to wait is held
  */
-void dm_chain_range_init(struct dm_chain_range *r, u64 first, u64 last,
-			 bool exclusive,
-			 void (*grant)(struct dm_chain_range *r));
+static inline void dm_chain_range_init(struct dm_chain_range *r, u64 first,
+				       u64 last, bool exclusive,
+				       void (*grant)(struct dm_chain_range *r))
+{
+	r->node.start = first;
+	r->node.last = last;
+	r->blockers = 0;
+	r->exclusive = exclusive;
+	r->granted = false;
+	r->grant = grant;
+}
 
 /**
  * dm_chain_range_trylock() - lock a range if nobody is in the way

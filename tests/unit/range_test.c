@@ -22,6 +22,7 @@ struct tracked {
 	unsigned int turn;	/* of the last one */
 	u64 arrival;		/* 0: neither held nor waiting */
 	bool waiting;
+	bool counted;		/* shared, and came when nothing was exclusive */
 	bool unlock_when_granted;
 	struct tracked *watched;	/* another range, and whether it was */
 	bool watched_granted;		/* granted when this one was */
@@ -192,6 +193,50 @@ static void nobody_overtakes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, later->grants, 1U);
 }
 
+/* Shared ranges that are only counted hold an exclusive one up, and it them. */
+static void counted_ranges(struct kunit *test)
+{
+	struct tracked *a = range(test, 0, 0, 7, false);
+	struct tracked *b = range(test, 1, 4, 11, false);
+	struct tracked *writer = range(test, 2, 6, 6, true);
+	struct tracked *apart = range(test, 3, 100, 100, true);
+	struct tracked *late = range(test, 4, 6, 9, false);
+	struct tracked *beside = range(test, 5, 50, 60, false);
+	struct tracked *elsewhere = range(test, 6, 1 << DM_CHAIN_REGION_SHIFT,
+					  1 << DM_CHAIN_REGION_SHIFT, true);
+
+	KUNIT_ASSERT_TRUE(test, trylock(a));
+	KUNIT_ASSERT_TRUE(test, trylock(b));
+	KUNIT_EXPECT_FALSE(test, trylock(apart));
+	KUNIT_EXPECT_FALSE(test, lock(writer));
+	KUNIT_EXPECT_FALSE(test, lock(apart));
+	KUNIT_EXPECT_TRUE(test, lock(elsewhere));
+	/* Those that come now are not counted: they neither wait nor hold up. */
+	KUNIT_EXPECT_TRUE(test, trylock(beside));
+	KUNIT_EXPECT_FALSE(test, lock(late));
+
+	unlock(a);
+	KUNIT_EXPECT_EQ(test, writer->grants + apart->grants, 0U);
+	unlock(b);
+	KUNIT_EXPECT_EQ(test, writer->turn, 1U);
+	KUNIT_EXPECT_EQ(test, apart->turn, 2U);
+	KUNIT_EXPECT_EQ(test, late->grants, 0U);
+	unlock(writer);
+	KUNIT_EXPECT_EQ(test, late->turn, 3U);
+	unlock(apart);
+	unlock(elsewhere);
+	unlock(late);
+	unlock(beside);
+
+	/* Nothing is exclusive any more. */
+	a = range(test, 0, 0, 7, false);
+	KUNIT_EXPECT_TRUE(test, trylock(a));
+	unlock(a);
+	writer = range(test, 2, 0, 7, true);
+	KUNIT_EXPECT_TRUE(test, trylock(writer));
+	unlock(writer);
+}
+
 static void first_come_first_served(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -261,8 +306,14 @@ static void regions_are_apart(struct kunit *test)
 		unlock(&b->range[i]);
 }
 
+/*
+ * All in the same region. Exclusive ones wait for those that are only counted,
+ * wherever these are.
+ */
 static bool in_the_way(const struct tracked *other, const struct tracked *t)
 {
+	if (other != t && other->arrival && other->counted && t->exclusive)
+		return true;
 	return other != t && other->arrival && (other->exclusive || t->exclusive) &&
 	       other->first <= t->last && t->first <= other->last;
 }
@@ -278,19 +329,30 @@ static bool must_wait(const struct bench *b, const struct tracked *t)
 	return false;
 }
 
+static bool any_exclusive(const struct bench *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_RANGES; i++)
+		if (b->range[i].arrival && b->range[i].exclusive)
+			return true;
+	return false;
+}
+
 static void arrive(struct kunit *test, unsigned int n, u64 *seed)
 {
 	struct bench *b = test->priv;
-	/* Three regions, one of them in whatever bucket it comes to. */
-	u64 start = (u64)random_below(seed, 3) * 64 << DM_CHAIN_REGION_SHIFT;
-	u64 first = start + random_below(seed, 40);
+	u64 first = (77ULL << DM_CHAIN_REGION_SHIFT) + random_below(seed, 80);
+	/* By turns many are exclusive, and few. */
+	u32 one_in = b->arrivals / 500 % 2 ? 2 : 60;
 	struct tracked *t = range(test, n, first, first + random_below(seed, 12),
-				  random_below(seed, 2));
+				  random_below(seed, one_in) == 0);
 	bool wait;
 
 	t->arrival = ++b->arrivals;
 	wait = must_wait(b, t);
-	if (random_below(seed, 3) == 0) {
+	if (random_below(seed, 2) == 0) {
+		t->counted = !t->exclusive && !any_exclusive(b);
 		KUNIT_ASSERT_EQ(test, trylock(t), !wait);
 		if (wait)
 			t->arrival = 0;
@@ -303,7 +365,7 @@ static void arrive(struct kunit *test, unsigned int n, u64 *seed)
 static void random_ranges(struct kunit *test)
 {
 	struct bench *b = test->priv;
-	unsigned int step, i, waited = 0;
+	unsigned int step, i, waited = 0, counted = 0;
 	u64 seed = 17;
 
 	for (step = 0; step < 20000; step++) {
@@ -324,10 +386,12 @@ static void random_ranges(struct kunit *test)
 				continue;
 			KUNIT_ASSERT_EQ_MSG(test, t->waiting, must_wait(b, t), "step %u", step);
 			KUNIT_ASSERT_EQ(test, t->range.granted, !t->waiting);
+			counted += t->counted;
 			KUNIT_ASSERT_LE(test, t->grants, 1U);
 		}
 	}
 	KUNIT_EXPECT_GT(test, waited, 1000U);
+	KUNIT_EXPECT_GT(test, counted, 1000U);
 
 	/* Everybody gets a turn. */
 	for (step = 0; step < NR_RANGES; step++) {
@@ -347,6 +411,7 @@ static struct kunit_case range_cases[] = {
 	KUNIT_CASE(exclusive_ranges_do_not),
 	KUNIT_CASE(trylock_leaves_no_trace),
 	KUNIT_CASE(nobody_overtakes),
+	KUNIT_CASE(counted_ranges),
 	KUNIT_CASE(first_come_first_served),
 	KUNIT_CASE(unlock_when_granted),
 	KUNIT_CASE(granted_in_turn),

@@ -47,6 +47,9 @@ static inline void rcu_read_unlock(void)
 	}
 }
 
+#define rcu_read_lock_sched()	rcu_read_lock()
+#define rcu_read_unlock_sched()	rcu_read_unlock()
+
 static inline void call_rcu(struct rcu_head *head,
 			    void (*func)(struct rcu_head *head))
 {
