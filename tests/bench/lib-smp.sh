@@ -70,21 +70,22 @@ empty_chain()
 }
 
 # bios DEVICE SUBMITTER...: a run of biogen; sets BIO_NS, what a bio of each of
-# the submitters took.
+# the submitters took, and BIO_COUNT, how many there were: 0 is possible without a
+# count of its own.
 bios()
 {
 	local line number ns errors
 
 	echo "$*" >$BIOGEN || die "biogen refused $*"
-	BIO_NS=()
+	BIO_NS=() BIO_COUNT=()
 	while read -r line; do
 		[[ $line =~ ^bios=([0-9]+)\ ns=([0-9]+)\ errors=([0-9]+)$ ]] ||
 			die "biogen printed: $line"
 		number=${BASH_REMATCH[1]} ns=${BASH_REMATCH[2]}
 		errors=${BASH_REMATCH[3]}
 		[ "$errors" = 0 ] || die "$errors errors of $number: $*"
-		[ "$number" != 0 ] || die "no bio submitted: $*"
-		BIO_NS+=($(((ns + number / 2) / number)))
+		BIO_COUNT+=("$number")
+		BIO_NS+=($((number ? (ns + number / 2) / number : 0)))
 	done <$BIOGEN
 	[ ${#BIO_NS[@]} = $(($# - 1)) ] || die "biogen printed too little: $*"
 }
