@@ -4,4 +4,4 @@
 # when, devices that fail, requests that meet.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-simple_test holes 64 cache_size=1
+simple_test holes 192 cache_size=1

@@ -204,21 +204,28 @@ static bool page_is_there(const struct layer *l, const void *copy)
 
 /*
  * The pages are written, but their flush fails: until one succeeded the old
- * ones must stay, however often it is tried.
+ * ones must stay, however often it is tried. Two pages, because the write of a
+ * single one needs no flush behind it.
  */
 static void metadata_flush_fails(void)
 {
-	struct chain *c = raw_and_e();
-	struct layer *e = chain_active(c);
+	const u64 second = (u64)DM_CHAIN_BLOCKS_PER_PAGE * BS;
+	struct chain *c = chain_new("chain", BS);
 	void *copy = io_buf(DM_CHAIN_PAGE_SIZE);
+	struct layer *e;
 	unsigned int i;
 
+	chain_push(c, layer_raw_new("A", MIB, BS));
+	e = layer_new("E", 64 * MIB, BS, LAYER_SEPARATE);
+	chain_push(c, e);
 	/* The second commit: the first writes both slots. */
 	chain_write(c, 2 * BS, BS);
+	chain_write(c, second + 2 * BS, BS);
 	chain_flush(c);
 	slice_flush_fails(e->meta, true);
 	durable_page(e, copy);
 	try_write(c, 3 * BS);
+	try_write(c, second + 3 * BS);
 	for (i = 0; i < 3; i++) {
 		must_fail(c, IO_FLUSH, 0, 0, "a flush whose metadata flush fails");
 		ct_check(page_is_there(e, copy),
