@@ -6,6 +6,7 @@
  * The cursor is only for progress. A job is through when a whole pass from the
  * first block to the last, begun with no unit in flight, found nothing to do.
  */
+#include <linux/part_stat.h>
 #include <linux/slab.h>
 
 #include "dm-chain-job.h"
@@ -153,27 +154,80 @@ static void copy_sleep(struct dm_chain_job *job, u64 ns)
 	queue_delayed_work(job->chain->job_wq, &job->work, delay);
 }
 
+/* Requests of the guest that completed, ever. */
+static u64 copy_guest_ios(struct block_device *disk)
+{
+	return part_stat_read_accum(disk, ios);
+}
+
 /*
- * May a unit start? While a speed is set, one at a time, and what the last one
- * copied has to be paid for. Blocks that only become zero cost nothing.
+ * The block layer counts what goes through the device, and nothing of the job
+ * does. Does the guest wait for anything? If nobody counts, it may.
  */
-static struct dm_chain_unit *copy_idle_unit(struct dm_chain_job *job,
-					    bool data, u64 *wait)
+static bool copy_guest_waits(struct block_device *disk)
+{
+	long in_flight = 0;
+	int cpu;
+
+	if (!blk_queue_io_stat(bdev_get_queue(disk)))
+		return true;
+	for_each_possible_cpu(cpu)
+		in_flight += part_stat_local_read_cpu(disk, in_flight[READ], cpu) +
+			     part_stat_local_read_cpu(disk, in_flight[WRITE], cpu);
+	return in_flight > 0;
+}
+
+void dm_chain_copy_begin(struct dm_chain_job *job)
+{
+	struct block_device *disk = dm_disk(job->chain->md)->part0;
+
+	dm_chain_pace_init(&job->pace, ktime_get_ns(), copy_guest_ios(disk));
+}
+
+/* Is the job held back because the guest is at work? */
+static bool copy_is_paced(struct dm_chain_job *job)
+{
+	struct block_device *disk = dm_disk(job->chain->md)->part0;
+	u64 now = ktime_get_ns();
+
+	lockdep_assert_held(&job->lock);
+	if (job->speed)
+		return false;
+	if (dm_chain_pace_stale(&job->pace, now))
+		dm_chain_pace_look(&job->pace, now, copy_guest_ios(disk),
+				   copy_guest_waits(disk));
+	return job->pace.busy;
+}
+
+/* Nanoseconds until what was copied before is paid for. */
+static u64 copy_owed(struct dm_chain_job *job)
+{
+	s64 early;
+
+	if (!job->speed)
+		return dm_chain_pace_wait(&job->pace, ktime_get_ns());
+	early = ktime_to_ns(ktime_sub(job->due, ktime_get()));
+	return max_t(s64, early, 0);
+}
+
+/*
+ * May a unit start? With a speed, or with a guest at work, one at a time, and
+ * what the last one copied has to be paid for. Blocks that only become zero cost
+ * nothing.
+ */
+static struct dm_chain_unit *copy_idle_unit(struct dm_chain_job *job, bool data,
+					    bool slow, u64 *wait)
 {
 	unsigned int i;
-	s64 early;
 
 	lockdep_assert_held(&job->lock);
 	*wait = 0;
-	if (job->speed) {
-		if (job->in_flight)
-			return NULL;
-		early = ktime_to_ns(ktime_sub(job->due, ktime_get()));
-		if (data && early > 0) {
-			*wait = early;
-			return NULL;
-		}
-	}
+	if (slow && job->in_flight)
+		return NULL;
+	if (slow && data)
+		*wait = copy_owed(job);
+	if (*wait)
+		return NULL;
 	for (i = 0; i < DM_CHAIN_UNITS; i++)
 		if (!job->unit[i].busy)
 			return &job->unit[i];
@@ -201,13 +255,15 @@ static struct dm_chain_unit *copy_admit(struct dm_chain_job *job, bool data,
 					u32 *max)
 {
 	struct dm_chain_unit *u = NULL;
+	bool slow;
 	u64 wait;
 
 	spin_lock(&job->lock);
-	*max = dm_chain_unit_blocks(job->chain, job->speed ?
-				    DM_CHAIN_SLOW_BYTES : DM_CHAIN_UNIT_BYTES);
+	slow = copy_is_paced(job) || job->speed;
+	*max = dm_chain_unit_blocks(job->chain, slow ? DM_CHAIN_SLOW_BYTES :
+						       DM_CHAIN_UNIT_BYTES);
 	if (copy_allowed(job)) {
-		u = copy_idle_unit(job, data, &wait);
+		u = copy_idle_unit(job, data, slow, &wait);
 		if (!u && wait)
 			copy_sleep(job, wait);
 	}
@@ -236,8 +292,9 @@ static bool copy_start(struct dm_chain_job *job, u64 count, u8 entry)
 	/* After a pause was accepted the offset stands still. */
 	go = copy_allowed(job);
 	if (go) {
-		copy_charge(job, dm_chain_walk_bytes(&job->walk, job->cursor,
-						     read));
+		u->bytes = dm_chain_walk_bytes(&job->walk, job->cursor, read);
+		u->began = job->pace.busy && !job->speed ? ktime_get_ns() : 0;
+		copy_charge(job, u->bytes);
 		if (!job->pass)
 			job->skipped += dm_chain_walk_bytes(&job->walk,
 							    job->cursor, holes);

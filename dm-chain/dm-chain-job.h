@@ -25,8 +25,12 @@
 #include <linux/wait.h>
 
 #include "dm-chain.h"
+#include "dm-chain-pace.h"
 
-/* Units in flight, and the most that one copies; less while a speed is set. */
+/*
+ * Units in flight, and the most that one copies; less while a speed is set or
+ * the guest is at work.
+ */
 #define DM_CHAIN_UNITS		4
 #define DM_CHAIN_UNIT_BYTES	SZ_1M
 #define DM_CHAIN_SLOW_BYTES	SZ_512K
@@ -232,6 +236,8 @@ struct dm_chain_fault {
  * @busy: in flight (job->lock)
  * @block: first block
  * @count: blocks, within one region
+ * @bytes: that have to be read
+ * @began: when it started, ns, if that was with a guest at work; else 0
  * @entry: what the dispatcher found in the first
  * @what: unless they only become zero, what has to be done with each block: the
  *	top's id if nothing, the id of the layer to read, or any id with
@@ -249,6 +255,8 @@ struct dm_chain_unit {
 	bool busy;
 	u64 block;
 	u32 count;
+	u64 bytes;
+	u64 began;
 	u8 entry;
 	u8 what[DM_CHAIN_UNIT_BLOCKS];
 	struct dm_chain_range range;
@@ -282,6 +290,7 @@ struct dm_chain_unit {
  * @fault: the failure with the lowest offset
  * @speed: bytes per second, 0 = unlimited
  * @due: when the speed allows the next unit
+ * @pace: without a speed
  * @cursor: next block to look at; changed by the dispatcher only
  * @pass: 0 until the cursor has reached the end once
  * @found: there was something to do in this pass
@@ -324,6 +333,7 @@ struct dm_chain_job {
 	struct dm_chain_fault fault;
 	u64 speed;
 	ktime_t due;
+	struct dm_chain_pace pace;
 	u64 cursor;
 	unsigned int pass;
 	bool found;
@@ -378,6 +388,9 @@ enum dm_chain_copy {
 	DM_CHAIN_COPY_AGAIN,	/* it may not copy any more */
 	DM_CHAIN_COPY_DONE,	/* the top holds everything, in core */
 };
+
+/* Nothing is owed, and the guest counts as idle. No unit is in flight. */
+void dm_chain_copy_begin(struct dm_chain_job *job);
 
 /**
  * dm_chain_copy() - start units until there is something to wait for

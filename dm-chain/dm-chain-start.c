@@ -184,6 +184,7 @@ static struct dm_chain_job *job_create(struct dm_chain *chain, const char *id,
 	job->speed = speed;
 	job->found = true;
 	job->state = DM_CHAIN_JOB_NULL;
+	dm_chain_copy_begin(job);
 	dm_chain_walk_aim(&job->walk, chain, top, bottom);
 	if (job->walk.active)
 		dm_chain_walk_count(&job->walk, &job->remaining, &zero);

@@ -476,6 +476,8 @@ static void unit_work(struct work_struct *work)
 	/* Once the lock is released, the job may be freed. */
 	spin_lock(&job->lock);
 	u->busy = false;
+	if (u->began)
+		dm_chain_pace_pay(&job->pace, u->began, ktime_get_ns(), u->bytes);
 	if (!--job->in_flight)
 		wake_up_all(&job->idle);
 	dm_chain_job_kick(job);

@@ -84,6 +84,37 @@ static void read_of_dropped(void)
 	end(c);
 }
 
+/*
+ * A guest that always waits for something holds a job back, but not up: all is
+ * copied while a read of a layer below the job's hangs. Only its end waits.
+ */
+static void stream_beside_a_read(void)
+{
+	struct slice *held;
+	struct chain *c = with_held_c(4096, &held);
+	struct aio *io;
+	u32 tag;
+
+	chain_write(c, 64 * KIB, MIB - 64 * KIB);
+	chain_push(c, layer_new("F", MIB, 4096, LAYER_INLINE));
+	tag = c->view[0];
+	slice_hold(held);
+	io = aio_start(c->fd, IO_READ, 0, 64 * KIB, 0);
+	ct_sleep_ms(50);
+	stream_start(c, 3, 1, "");
+	ct_wait(job_num(c, "F", "copied=") == MIB - 64 * KIB,
+		"the job does not copy while the guest waits");
+	ct_check(job_live(c, "F"), "the job is over while C is read");
+	ct_check(!aio_done(io), "the read is not held");
+
+	slice_release(held);
+	stream_done(c, 3, 1);
+	ct_check(!aio_wait(io), "the read fails");
+	ct_check(pattern_is(io->buf, tag, 0), "the read shows %s, expected write %u",
+		 pattern_describe(io->buf), tag);
+	end(c);
+}
+
 /* One sector of block @block has tag @one, the others @rest; what was found. */
 static bool block_is(struct chain *c, u64 block, u64 sector, u32 one, u32 rest)
 {
@@ -270,6 +301,7 @@ static void suspend_during_merge(void)
 
 const struct scenario race_scenarios[] = {
 	{ "holes", "read-in-flight-of-a-dropped-layer", read_of_dropped },
+	{ "holes", "stream-beside-a-read-that-hangs", stream_beside_a_read },
 	{ "holes", "partial-and-whole-write", whole_4k },
 	{ "holes", "partial-and-whole-write-64k", whole_64k },
 	{ "holes", "partial-and-whole-fua-write-64k", whole_fua },
