@@ -5,7 +5,7 @@
 
 # What the guest needs before it sees the host's files, and what dm-chain and
 # nearly every test use.
-BOOT_MODULES="virtio_pci 9pnet_virtio 9p configfs loop"
+BOOT_MODULES="virtio_pci 9pnet_virtio 9p configfs loop crc32c-intel"
 
 # content_id FILE...: a name for what is in the files, whatever their dates.
 content_id()
