@@ -4,6 +4,9 @@
  *
  *	chainpoke set LAYER BLOCK COUNT data|zero [BYTE]
  *		commit states as the module would; fill the blocks with BYTE
+ *	chainpoke every LAYER STEP data|zero
+ *		every STEPth block in that state, the others unallocated; writes
+ *		all map pages, in their order
  *	chainpoke super LAYER FIELD=NUMBER...
  *		change superblock fields, checksums right, both slots
  *	chainpoke slot LAYER super|dir|map INDEX A|B OFFSET BYTE
@@ -70,9 +73,16 @@ static void get(int fd, void *buf, u64 offset)
 		die("cannot read at byte %llu", offset);
 }
 
+static void put_soon(int fd, const void *buf, u64 len, u64 offset)
+{
+	if (pwrite(fd, buf, len, offset) != (ssize_t)len)
+		die("cannot write at byte %llu", offset);
+}
+
 static void put(int fd, const void *buf, u64 len, u64 offset)
 {
-	if (pwrite(fd, buf, len, offset) != (ssize_t)len || fsync(fd))
+	put_soon(fd, buf, len, offset);
+	if (fsync(fd))
 		die("cannot write at byte %llu", offset);
 }
 
@@ -197,15 +207,64 @@ static void fill(const struct layer *layer, u64 block, u64 count, u8 byte)
 	free(buf);
 }
 
+static enum dm_chain_state state_of(const char *word)
+{
+	if (!strcmp(word, "zero"))
+		return DM_CHAIN_ZERO;
+	if (strcmp(word, "data"))
+		die("%s is neither data nor zero", word);
+	return DM_CHAIN_DATA;
+}
+
+/* Slot B of a page of its own, and slot A newer. */
+static void write_both(const struct layer *layer, const char *kind, u32 index,
+		       struct dm_chain_disk_page *page, u64 seq)
+{
+	unsigned int slot;
+
+	for (slot = 2; slot-- > 0; seq++) {
+		dm_chain_page_seal(page, magic_of(kind), layer->sb.uuid, index,
+				   seq);
+		put_soon(layer->meta, page, sizeof(*page),
+			 slot_offset(layer, kind, index, slot));
+	}
+}
+
+static void cmd_every(const struct layer *layer, u64 step,
+		      enum dm_chain_state state)
+{
+	u64 left = DIV_ROUND_UP(layer->sb.size, layer->sb.block_size);
+	struct dm_chain_disk_page page, dir[2];
+	u32 index, bit, n, count;
+	u64 skip = 0, seq = 1;
+
+	for (index = 0; left; index++, left -= count) {
+		bit = index % DM_CHAIN_PAGES_PER_DIR;
+		if (!bit) {
+			n = index / DM_CHAIN_PAGES_PER_DIR;
+			dir[0] = dir[read_page(layer, "dir", n, dir)];
+			seq = le64_to_cpu(dir[0].head.seq) + 1;
+		}
+		count = min_t(u64, left, DM_CHAIN_BLOCKS_PER_PAGE);
+		memset(&page, 0, sizeof(page));
+		for (n = skip; n < count; n += step)
+			dm_chain_state_set(page.payload, n, state);
+		skip = n - count;
+		write_both(layer, "map", index, &page, 1);
+		dm_chain_dir_set(dir[0].payload, bit);
+		if (left == count || bit + 1 == DM_CHAIN_PAGES_PER_DIR)
+			write_both(layer, "dir", index / DM_CHAIN_PAGES_PER_DIR,
+				   &dir[0], seq);
+	}
+	if (fsync(layer->meta))
+		die("cannot write the map");
+}
+
 static void cmd_set(const struct layer *layer, int argc, char **argv)
 {
 	u64 block = number(argv[0]), count = number(argv[1]), part;
-	enum dm_chain_state state = DM_CHAIN_DATA;
+	enum dm_chain_state state = state_of(argv[2]);
 
-	if (!strcmp(argv[2], "zero"))
-		state = DM_CHAIN_ZERO;
-	else if (strcmp(argv[2], "data"))
-		die("%s is neither data nor zero", argv[2]);
 	if (block + count > layer->geo.blocks)
 		die("there are %llu blocks", layer->geo.blocks);
 	if (argc == 4)
@@ -313,6 +372,8 @@ int main(int argc, char **argv)
 		open_layer(&layer, argv[2]);
 	if (!strcmp(verb, "set") && (argc == 6 || argc == 7))
 		cmd_set(&layer, argc - 3, argv + 3);
+	else if (!strcmp(verb, "every") && argc == 5)
+		cmd_every(&layer, number(argv[3]), state_of(argv[4]));
 	else if (!strcmp(verb, "super") && argc > 3)
 		cmd_super(&layer, argc - 3, argv + 3);
 	else if (!strcmp(verb, "slot") && argc == 8)
@@ -321,6 +382,6 @@ int main(int argc, char **argv)
 		printf("%llu\n", slot_offset(&layer, argv[3], number(argv[4]),
 					     slot_number(argv[5])));
 	else
-		die("usage: chainpoke set|super|slot|offset LAYER ...");
+		die("usage: chainpoke set|every|super|slot|offset LAYER ...");
 	return 0;
 }
