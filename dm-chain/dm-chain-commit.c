@@ -33,19 +33,36 @@
  * states. So a page with neither bit is durable, and a FUA write or a flush
  * need only look at the bits.
  *
- * Between the two the block is `data` and its page looks durable. A write to
- * other sectors of the block needs no lock then, and must not be acknowledged
- * as durable before the page is. So both happen under layer->change_lock, and
- * whoever asks, after it saw the owner or was told of the write, whether a
- * page is uncommitted passes through the lock first; so does a commit before
- * it looks for dirty pages. A block that becomes `zero` needs none of this: a
- * write to it waits for the range lock, which is held until the page is dirty.
+ * A block that a write makes `data` goes the other way round: its page is dirty
+ * first and the owner changes then, because a write to other sectors of the
+ * block needs no lock once the owner is seen, and must not be acknowledged as
+ * durable before the page is. Both steps are under layer->change_lock, through
+ * which a commit passes after it has cleared dirty and before it reads the
+ * states: if a page that it takes was marked for an owner that is still to
+ * change, it waits for that. So whoever sees the owner and asks afterwards, and
+ * whoever was told of a write, finds the page dirty or in a commit that has it,
+ * or durable, without a lock.
+ *
+ * A block that becomes `zero` needs none of this: a write to it waits for the
+ * range lock, which is held until the page is dirty.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/slab.h>
 
 #include "dm-chain.h"
+
+/*
+ * A page's blocks in 63 parts: what changed in the page that a commit still has
+ * in its first buffer, so that the next one looks only at that.
+ */
+#define PART_SHIFT	8
+#define PART_BLOCKS	(1U << PART_SHIFT)
+#define PART_BYTES	(PART_BLOCKS / 4)
+#define ALL_PARTS	GENMASK_ULL(DM_CHAIN_BLOCKS_PER_PAGE / PART_BLOCKS - 1, 0)
+
+static_assert(DM_CHAIN_BLOCKS_PER_PAGE % PART_BLOCKS == 0);
+static_assert(DM_CHAIN_REGION_BLOCKS % PART_BLOCKS == 0);
 
 static void dm_chain_pages_of(u64 block, u64 count, u32 *first, u32 *last)
 {
@@ -62,17 +79,21 @@ static inline bool dm_chain_set_dirty(struct dm_chain_layer *layer, u64 block,
 				      u64 count)
 {
 	bool fresh = false;
-	u32 page, last;
+	u32 page, first;
 
-	/* The states are in core already: who counts first and reads them then
-	 * finds either the new states or another count.
-	 */
-	atomic_long_inc(&layer->changes);
-	dm_chain_pages_of(block, count, &page, &last);
-	for (; page <= last; page++) {
+	lockdep_assert_held(&layer->change_lock);
+	page = div_u64_rem(block, DM_CHAIN_BLOCKS_PER_PAGE, &first);
+	for (; count; page++, first = 0) {
+		u32 n = min_t(u64, count, DM_CHAIN_BLOCKS_PER_PAGE - first);
+
+		count -= n;
+		if (page == layer->kept_page)
+			layer->kept_parts |= GENMASK_ULL((first + n - 1) >> PART_SHIFT,
+							 first >> PART_SHIFT);
 		/*
-		 * A full barrier: the states are in core before the page is
-		 * dirty. Pairs with dm_chain_pageset_del() in dm_chain_take().
+		 * A full barrier: states that changed before are in core before
+		 * the page is dirty. Pairs with dm_chain_pageset_del() in
+		 * dm_chain_take().
 		 */
 		if (!dm_chain_pageset_add(&layer->dirty, page))
 			continue;
@@ -80,6 +101,13 @@ static inline bool dm_chain_set_dirty(struct dm_chain_layer *layer, u64 block,
 		fresh = true;
 	}
 	return fresh;
+}
+
+/* Who counts first and reads states then finds new ones or another count. */
+static void dm_chain_count_change(struct dm_chain_layer *layer)
+{
+	smp_mb__before_atomic();
+	atomic_long_inc(&layer->changes);
 }
 
 static void dm_chain_start_timer(struct dm_chain_layer *layer)
@@ -91,7 +119,14 @@ static void dm_chain_start_timer(struct dm_chain_layer *layer)
 
 void dm_chain_mark_dirty(struct dm_chain_layer *layer, u64 block, u64 count)
 {
-	if (dm_chain_set_dirty(layer, block, count))
+	unsigned long flags;
+	bool fresh;
+
+	dm_chain_count_change(layer);
+	spin_lock_irqsave(&layer->change_lock, flags);
+	fresh = dm_chain_set_dirty(layer, block, count);
+	spin_unlock_irqrestore(&layer->change_lock, flags);
+	if (fresh)
 		dm_chain_start_timer(layer);
 }
 
@@ -103,25 +138,37 @@ void dm_chain_own(struct dm_chain_layer *layer,
 	bool fresh;
 
 	spin_lock_irqsave(&layer->change_lock, flags);
-	dm_chain_owner_set(node, block, count, entry);
 	fresh = dm_chain_set_dirty(layer, block, count);
+	/* Its barrier pairs with smp_rmb() in dm_chain_any_uncommitted(). */
+	dm_chain_owner_set(node, block, count, entry);
 	spin_unlock_irqrestore(&layer->change_lock, flags);
+	dm_chain_count_change(layer);
 	if (fresh)
 		dm_chain_start_timer(layer);
 }
 
-/* Whatever dm_chain_own() let anybody see, its pages are dirty now. */
-static void dm_chain_wait_own(struct dm_chain_layer *layer)
+/*
+ * Whoever has marked a page for an owner has changed that when this returns.
+ * @page is about to go into the commit's first buffer. Return: those of its
+ * parts that may differ from what is there.
+ */
+static u64 dm_chain_keep_page(struct dm_chain_layer *layer, u32 page)
 {
 	unsigned long flags;
+	u64 parts;
 
 	spin_lock_irqsave(&layer->change_lock, flags);
+	parts = page == layer->kept_page ? layer->kept_parts : ALL_PARTS;
+	layer->kept_page = page;
+	layer->kept_parts = 0;
 	spin_unlock_irqrestore(&layer->change_lock, flags);
+	return parts;
 }
 
 bool dm_chain_any_uncommitted(struct dm_chain_layer *layer)
 {
-	dm_chain_wait_own(layer);
+	/* Pairs with the barrier in dm_chain_owner_set(). */
+	smp_rmb();
 	return atomic_read(&layer->uncommitted);
 }
 
@@ -153,29 +200,37 @@ bool dm_chain_uncommitted(struct dm_chain_layer *layer, u64 block, u64 count)
 	return false;
 }
 
-/* Read the active layer's states of one map page off the owner map. */
+/* Read parts of the active layer's states of a map page off the owner map. */
 static void dm_chain_page_states(struct dm_chain_layer *layer, u32 page,
-				 u8 *payload)
+				 u8 *payload, u64 parts)
 {
 	struct dm_chain_owner_map *map = layer->owner->map;
-	u64 block = (u64)page * DM_CHAIN_BLOCKS_PER_PAGE;
-	u64 end = min(block + DM_CHAIN_BLOCKS_PER_PAGE,
-		      dm_chain_owner_blocks(map));
+	u64 blocks = dm_chain_owner_blocks(map);
+	unsigned int part;
 
-	memset(payload, 0, DM_CHAIN_PAYLOAD);
-	if (block >= end)
-		return;
-	rcu_read_lock();
-	dm_chain_owner_states(map, block, end - block, layer->owner_id, payload);
-	rcu_read_unlock();
+	for (; parts; parts &= parts - 1) {
+		u8 *states;
+		u64 block;
 
-	/* Regions that writes have filled need no node any more. */
-	block = round_down(block, DM_CHAIN_REGION_BLOCKS);
-	for (; block < end; block += DM_CHAIN_REGION_BLOCKS)
+		part = __ffs64(parts);
+		states = payload + part * PART_BYTES;
+		block = (u64)page * DM_CHAIN_BLOCKS_PER_PAGE + part * PART_BLOCKS;
+		memset(states, 0, PART_BYTES);
+		if (block >= blocks)
+			continue;
+		rcu_read_lock();
+		dm_chain_owner_states(map, block,
+				      min_t(u64, PART_BLOCKS, blocks - block),
+				      layer->owner_id, states);
+		rcu_read_unlock();
+		/* A region that writes have filled needs no node any more. */
 		dm_chain_owner_collapse(map, block);
+	}
 }
 
-bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload)
+/* As dm_chain_core_states(), but only @parts have to be looked at. */
+static bool dm_chain_core_parts(struct dm_chain_layer *layer, u32 page,
+				u8 *payload, u64 parts)
 {
 	void *core;
 
@@ -184,9 +239,31 @@ bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload)
 	if (core)
 		memcpy(payload, core, DM_CHAIN_PAYLOAD);
 	else if (layer->owner)
-		dm_chain_page_states(layer, page, payload);
+		dm_chain_page_states(layer, page, payload, parts);
 	else
 		return false;
+	return true;
+}
+
+bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload)
+{
+	return dm_chain_core_parts(layer, page, payload, ALL_PARTS);
+}
+
+/* The states of a page that is in the commit now, ready to be written. */
+static bool dm_chain_fill_page(struct dm_chain_layer *layer,
+			       struct dm_chain_disk_page *page, u32 p, u64 seq,
+			       u64 parts)
+{
+	if (!dm_chain_core_parts(layer, p, page->payload, parts)) {
+		DMERR("layer %s: map page %u is dirty but not in core",
+		      layer->sb.name, p);
+		WARN_ON_ONCE(1);
+		dm_chain_pageset_del(&layer->committing, p);
+		atomic_dec(&layer->uncommitted);
+		return false;
+	}
+	dm_chain_page_seal(page, DM_CHAIN_MAP_MAGIC, layer->sb.uuid, p, seq);
 	return true;
 }
 
@@ -197,10 +274,10 @@ bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload)
 static unsigned int dm_chain_take(struct dm_chain_layer *layer, u32 *next,
 				  u32 *index, u64 seq)
 {
-	unsigned int nr = 0;
+	unsigned int i, taken = 0, nr = 0;
+	u64 parts = 0;
 
-	while (nr < DM_CHAIN_BATCH) {
-		struct dm_chain_disk_page *page = layer->commit_buf[nr];
+	while (taken < DM_CHAIN_BATCH) {
 		u32 p = dm_chain_pageset_next(&layer->dirty, *next);
 
 		if (p >= layer->nr_pages)
@@ -209,18 +286,18 @@ static unsigned int dm_chain_take(struct dm_chain_layer *layer, u32 *next,
 		dm_chain_pageset_add(&layer->committing, p);
 		/* Pairs with dm_chain_pageset_add() in dm_chain_set_dirty(). */
 		dm_chain_pageset_del(&layer->dirty, p);
-		if (!dm_chain_core_states(layer, p, page->payload)) {
-			DMERR("layer %s: map page %u is dirty but not in core",
-			      layer->sb.name, p);
-			WARN_ON_ONCE(1);
-			dm_chain_pageset_del(&layer->committing, p);
-			atomic_dec(&layer->uncommitted);
-			continue;
-		}
-		dm_chain_page_seal(page, DM_CHAIN_MAP_MAGIC, layer->sb.uuid, p,
-				   seq);
-		index[nr++] = p;
+		index[taken++] = p;
 	}
+	if (taken)
+		parts = dm_chain_keep_page(layer, index[0]);
+	for (i = 0; i < taken; i++) {
+		if (dm_chain_fill_page(layer, layer->commit_buf[nr], index[i],
+				       seq, parts))
+			index[nr++] = index[i];
+		parts = ALL_PARTS;
+	}
+	if (nr < taken)
+		dm_chain_keep_page(layer, DM_CHAIN_NO_PAGE);
 	return nr;
 }
 
@@ -277,12 +354,12 @@ static void dm_chain_dir_payload(struct dm_chain_layer *layer, u32 d,
 }
 
 /*
- * Write directory page @d. layer->commit_buf is free by now. The flush before it
- * is the one that makes the map pages durable.
+ * Write directory page @d. The flush before it is the one that makes the map pages
+ * durable.
  */
 static int dm_chain_write_dir_page(struct dm_chain_layer *layer, u32 d, u64 seq)
 {
-	struct dm_chain_disk_page *page = layer->commit_buf[0];
+	struct dm_chain_disk_page *page = layer->page;
 	unsigned int slot = !test_bit(d, layer->dir_slot_b);
 	u32 first = d * DM_CHAIN_PAGES_PER_DIR;
 	u32 p;
@@ -355,14 +432,18 @@ static void dm_chain_commit_done(struct dm_chain_layer *layer)
 /* They are not, or not known to be: dirty again, before they leave the commit. */
 static void dm_chain_commit_undo(struct dm_chain_layer *layer)
 {
+	unsigned long flags;
 	u32 p;
 
+	/* Nobody else is between adding a page and counting it. */
+	spin_lock_irqsave(&layer->change_lock, flags);
 	dm_chain_pageset_for_each(p, &layer->committing) {
 		/* A full barrier, see dm_chain_uncommitted(). */
 		if (!dm_chain_pageset_add(&layer->dirty, p))
 			atomic_dec(&layer->uncommitted);
 		dm_chain_pageset_del(&layer->committing, p);
 	}
+	spin_unlock_irqrestore(&layer->change_lock, flags);
 	dm_chain_pageset_tidy(&layer->committing);
 }
 
@@ -482,8 +563,7 @@ int dm_chain_commit(struct dm_chain_layer *layer)
 		r = -EROFS;
 		goto out;
 	}
-	dm_chain_wait_own(layer);
-	if (!atomic_read(&layer->uncommitted) &&
+	if (!dm_chain_any_uncommitted(layer) &&
 	    bitmap_empty(layer->dir_torn, layer->geo.dir_pages))
 		r = blkdev_issue_flush(layer->data_bdev);
 	else
@@ -530,8 +610,7 @@ void dm_chain_layer_counts(struct dm_chain_layer *layer, u64 *data, u64 *zero)
 	*zero = READ_ONCE(layer->zeroes);
 	if (!locked)
 		return;
-	/* commit_buf is scratch between commits. */
-	payload = layer->commit_buf ? layer->commit_buf[0] : NULL;
+	payload = layer->page;
 	if (!payload || !atomic_read(&layer->uncommitted))
 		goto out;
 	dm_chain_pageset_for_each(p, &layer->dirty) {

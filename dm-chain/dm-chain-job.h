@@ -52,9 +52,6 @@
 				 DM_CHAIN_JOB_PAGES * DM_CHAIN_PAGE_SIZE + \
 				 DM_CHAIN_JOB_REST)
 
-/* No page is planned. */
-#define DM_CHAIN_NO_PAGE	U32_MAX
-
 /**
  * struct dm_chain_walk - what has to be copied into a layer, and from where
  * @chain: the view

@@ -136,6 +136,7 @@ struct dm_chain_layer *dm_chain_layer_create(struct block_device *data,
 	spin_lock_init(&layer->change_lock);
 	xa_init(&layer->pages);
 	atomic_set(&layer->uncommitted, 0);
+	layer->kept_page = DM_CHAIN_NO_PAGE;
 	atomic_long_set(&layer->changes, 0);
 
 	r = bioset_init(&layer->bios, BIO_POOL_SIZE, DM_CHAIN_META_PAD,

@@ -19,6 +19,9 @@ struct dm_chain_job;
 struct dm_chain_owner_node;
 struct dm_chain_table;
 
+/* No map page: more than there can be. */
+#define DM_CHAIN_NO_PAGE	U32_MAX
+
 /* Map pages that one commit batch takes: its buffer is allocated beforehand. */
 #define DM_CHAIN_BATCH		64
 
@@ -39,7 +42,7 @@ struct dm_chain_table;
  * @meta_lock: see "Locking"
  * @sb: superblock as last written or read
  * @next: scratch for the next one
- * @page: scratch for encoding it, 4 KiB
+ * @page: scratch for encoding it and a directory page, 4 KiB
  * @loaded: the fields below were read from the device
  * @sb_slot: the slot that holds @sb durably
  * @seq: number of the next metadata write
@@ -53,6 +56,9 @@ struct dm_chain_table;
  * @dirty: map pages whose entries changed since they were last taken
  * @committing: map pages taken by a commit that is not durable yet
  * @uncommitted: members of @dirty and @committing together
+ * @kept_page: map page that @commit_buf's first has the states of, or
+ *	DM_CHAIN_NO_PAGE
+ * @kept_parts: those of its parts that have changed since
  * @counts: blocks of state data (low half) and zero (high half) of each map
  *	page as of its last commit
  * @allocated: sum of the low halves
@@ -100,11 +106,13 @@ struct dm_chain_layer {
 	unsigned long *dir_slot_b;
 	unsigned long *dir_torn;
 
-	/* Innermost of all; owner map entry and dirty bit as one step. */
+	/* Innermost of all; see dm-chain-commit.c. */
 	spinlock_t change_lock;
 	struct dm_chain_pageset dirty;
 	struct dm_chain_pageset committing;
 	atomic_t uncommitted;
+	u32 kept_page;
+	u64 kept_parts;
 	u32 *counts;
 	u64 allocated;
 	u64 zeroes;
@@ -298,8 +306,8 @@ void dm_chain_layer_recount(struct dm_chain_layer *layer, u32 page,
  * @count: blocks, within the region
  * @entry: their new entry
  *
- * Sets the entries and marks the map pages dirty, so that nobody who sees the
- * one misses the other: see dm-chain-commit.c.
+ * Marks the map pages dirty and sets the entries, so that nobody who sees these
+ * misses the former: see dm-chain-commit.c.
  *
  * Context: any.
  */

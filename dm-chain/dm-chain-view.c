@@ -556,6 +556,7 @@ int dm_chain_claim(struct dm_chain *chain, struct dm_chain_table *t)
 	}
 	active->owner = chain;
 	active->owner_id = chain->active;
+	active->kept_page = DM_CHAIN_NO_PAGE;
 	/* The owner map is the truth again. */
 	xa_for_each(&active->pages, p, page) {
 		xa_erase(&active->pages, p);

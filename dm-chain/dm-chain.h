@@ -38,10 +38,9 @@
  *				requests to a job.
  *	range lock buckets	spinlock, irqsave; completion handlers. Never
  *				held across anything else.
- *	layer->change_lock	spinlock, irqsave; completion handlers. A block
- *				becoming the active layer's and its map page
- *				dirty: one step for those who ask what is
- *				uncommitted. Innermost.
+ *	layer->change_lock	spinlock, irqsave; completion handlers. A map page
+ *				becoming dirty and a block in it the active
+ *				layer's: one step for a commit. Innermost.
  *	chain->defer_lock	spinlock, irqsave. Lists of bios that wait for a
  *				commit, pending pass-downs.
  *
