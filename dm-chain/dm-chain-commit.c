@@ -403,7 +403,8 @@ static int dm_chain_write_dir(struct dm_chain_layer *layer, u64 seq)
 		if (r)
 			return r;
 	}
-	dm_chain_pageset_for_each(p, &layer->committing) {
+	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->committing.nr;
+	     p = dm_chain_pageset_next(&layer->committing, p + 1)) {
 		if (test_bit(p, layer->written))
 			continue;
 		r = dm_chain_write_dir_page(layer, p / DM_CHAIN_PAGES_PER_DIR,
@@ -419,7 +420,8 @@ static void dm_chain_commit_done(struct dm_chain_layer *layer)
 {
 	u32 p;
 
-	dm_chain_pageset_for_each(p, &layer->committing) {
+	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->committing.nr;
+	     p = dm_chain_pageset_next(&layer->committing, p + 1)) {
 		change_bit(p, layer->slot_b);
 		clear_bit(p, layer->torn);
 		dm_chain_pageset_del(&layer->committing, p);
@@ -437,7 +439,8 @@ static void dm_chain_commit_undo(struct dm_chain_layer *layer)
 
 	/* Nobody else is between adding a page and counting it. */
 	spin_lock_irqsave(&layer->change_lock, flags);
-	dm_chain_pageset_for_each(p, &layer->committing) {
+	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->committing.nr;
+	     p = dm_chain_pageset_next(&layer->committing, p + 1)) {
 		/* A full barrier, see dm_chain_uncommitted(). */
 		if (!dm_chain_pageset_add(&layer->dirty, p))
 			atomic_dec(&layer->uncommitted);
@@ -613,7 +616,8 @@ void dm_chain_layer_counts(struct dm_chain_layer *layer, u64 *data, u64 *zero)
 	payload = layer->page;
 	if (!payload || !atomic_read(&layer->uncommitted))
 		goto out;
-	dm_chain_pageset_for_each(p, &layer->dirty) {
+	for (p = dm_chain_pageset_next(&layer->dirty, 0); p < layer->dirty.nr;
+	     p = dm_chain_pageset_next(&layer->dirty, p + 1)) {
 		u32 data_blocks, zero_blocks;
 
 		if (!dm_chain_core_states(layer, p, payload))

@@ -314,7 +314,7 @@ static u16 states_of_word(u64 word, u8 id)
 
 /* The states of blocks @from, a multiple of 8, up to before @to of a node. */
 static void entries_states(const struct dm_chain_owner_node *node, u32 from,
-			u32 to, u8 id, u8 *payload, u32 n)
+			   u32 to, u8 id, u8 *payload, u32 n)
 {
 	const union entries *e = node->entries;
 	u64 word, last = 0;
@@ -347,7 +347,8 @@ void dm_chain_owner_states(const struct dm_chain_owner_map *map, u64 block,
 
 		if (!word_is_uniform(word))
 			entries_states(word_node(word), from,
-				    from + (u32)(stop - block), id, payload, n);
+				       from + (u32)(stop - block), id, payload,
+				       n);
 		else if (dm_chain_owner_id(word_entry(word)) == id)
 			dm_chain_state_fill(payload, n, stop - block,
 					    state_of(word_entry(word), id));

@@ -52,8 +52,4 @@ u32 dm_chain_pageset_next(const struct dm_chain_pageset *set, u32 from);
  */
 void dm_chain_pageset_tidy(struct dm_chain_pageset *set);
 
-#define dm_chain_pageset_for_each(page, set) \
-	for ((page) = dm_chain_pageset_next(set, 0); (page) < (set)->nr; \
-	     (page) = dm_chain_pageset_next(set, (page) + 1))
-
 #endif

@@ -588,7 +588,8 @@ static void dm_chain_leave_debt(struct dm_chain_layer *layer)
 
 	lockdep_assert_held(&layer->meta_lock);
 	layer->debt = true;
-	dm_chain_pageset_for_each(p, &layer->dirty) {
+	for (p = dm_chain_pageset_next(&layer->dirty, 0); p < layer->dirty.nr;
+	     p = dm_chain_pageset_next(&layer->dirty, p + 1)) {
 		void *payload;
 
 		if (xa_load(&layer->pages, p))

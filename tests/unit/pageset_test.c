@@ -75,7 +75,8 @@ static void empty_sets(struct kunit *test)
 		compare(test, p);
 		dm_chain_pageset_tidy(&p->set);
 		compare(test, p);
-		dm_chain_pageset_for_each(page, &p->set)
+		for (page = dm_chain_pageset_next(&p->set, 0); page < p->set.nr;
+		     page = dm_chain_pageset_next(&p->set, page + 1))
 			n++;
 	}
 	KUNIT_EXPECT_EQ(test, n, 0U);
@@ -101,7 +102,8 @@ static void emptied_on_a_walk(struct kunit *test)
 
 	for (page = 0; page < 3000; page += 7)
 		dm_chain_pageset_add(&p->set, page);
-	dm_chain_pageset_for_each(page, &p->set) {
+	for (page = dm_chain_pageset_next(&p->set, 0); page < p->set.nr;
+	     page = dm_chain_pageset_next(&p->set, page + 1)) {
 		KUNIT_ASSERT_EQ(test, page, 7 * n);
 		dm_chain_pageset_del(&p->set, page);
 		n++;
