@@ -106,6 +106,13 @@ static int message_map(struct dm_chain *chain, const struct dm_chain_msg *msg,
 
 /* ---- layers ---- */
 
+/* The owner map is the view's, and counts as the active layer's. */
+static u64 layer_map_memory(struct dm_chain *chain, struct dm_chain_layer *layer)
+{
+	return layer == dm_chain_active(chain) ?
+	       dm_chain_owner_memory(chain->map) : 0;
+}
+
 static u64 layer_memory(struct dm_chain *chain, struct dm_chain_layer *layer)
 {
 	u64 bytes = 0;
@@ -127,9 +134,7 @@ static u64 layer_memory(struct dm_chain *chain, struct dm_chain_layer *layer)
 			bytes += DM_CHAIN_PAGE_SIZE;
 		mutex_unlock(&layer->meta_lock);
 	}
-	if (layer == dm_chain_active(chain))
-		bytes += dm_chain_owner_memory(chain->map);
-	return bytes;
+	return bytes + layer_map_memory(chain, layer);
 }
 
 /* Position in the chain, or -1 if a job dropped it. */
@@ -182,10 +187,10 @@ static unsigned int layer_emit(struct dm_chain_table *t,
 	DMEMIT(" size=%llu data-offset=%llu allocated=%llu zero=%llu state=%s backing=%s",
 	       layer->size, (u64)layer->data_start << SECTOR_SHIFT, data, zero,
 	       state, backing);
-	DMEMIT(" uuid=%s generation=%llu users=%u read-only=%d memory=%llu",
+	DMEMIT(" uuid=%s generation=%llu users=%u read-only=%d memory=%llu map-memory=%llu",
 	       uuid, raw ? 0 : layer->sb.generation, dm_chain_layer_users(layer),
 	       raw || !layer->writable || t->read_only,
-	       layer_memory(chain, layer));
+	       layer_memory(chain, layer), layer_map_memory(chain, layer));
 	return sz;
 }
 
