@@ -423,12 +423,13 @@ static void dm_chain_commit_done(struct dm_chain_layer *layer)
 	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->committing.nr;
 	     p = dm_chain_pageset_next(&layer->committing, p + 1)) {
 		change_bit(p, layer->slot_b);
-		clear_bit(p, layer->torn);
+		dm_chain_pageset_del(&layer->torn, p);
 		dm_chain_pageset_del(&layer->committing, p);
 		atomic_dec(&layer->uncommitted);
 	}
 	dm_chain_pageset_tidy(&layer->committing);
 	dm_chain_pageset_tidy(&layer->dirty);
+	dm_chain_pageset_tidy(&layer->torn);
 }
 
 /* They are not, or not known to be: dirty again, before they leave the commit. */

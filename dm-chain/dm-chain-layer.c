@@ -46,7 +46,7 @@ static void dm_chain_layer_free(struct dm_chain_layer *layer)
 	kfree(layer->commit_index);
 	kvfree(layer->written);
 	kvfree(layer->slot_b);
-	kvfree(layer->torn);
+	dm_chain_pageset_exit(&layer->torn);
 	dm_chain_pageset_exit(&layer->dirty);
 	dm_chain_pageset_exit(&layer->committing);
 	bitmap_free(layer->dir_slot_b);
@@ -87,13 +87,12 @@ static int dm_chain_layer_init_meta(struct dm_chain_layer *layer,
 	layer->page = kmalloc(DM_CHAIN_PAGE_SIZE, GFP_KERNEL);
 	layer->written = dm_chain_bitmap(pages);
 	layer->slot_b = dm_chain_bitmap(pages);
-	layer->torn = dm_chain_bitmap(pages);
 	layer->dir_slot_b = bitmap_zalloc(dirs, GFP_KERNEL);
 	layer->dir_torn = bitmap_zalloc(dirs, GFP_KERNEL);
 	layer->counts = kvcalloc(pages, sizeof(*layer->counts), GFP_KERNEL);
 	if (!layer->page || !layer->written || !layer->slot_b ||
-	    !layer->torn || !layer->dir_slot_b || !layer->dir_torn ||
-	    !layer->counts ||
+	    !layer->dir_slot_b || !layer->dir_torn || !layer->counts ||
+	    dm_chain_pageset_init(&layer->torn, pages) ||
 	    dm_chain_pageset_init(&layer->dirty, pages) ||
 	    dm_chain_pageset_init(&layer->committing, pages))
 		return dm_chain_refuse(why, -ENOMEM, "out of memory");

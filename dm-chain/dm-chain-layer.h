@@ -102,7 +102,7 @@ struct dm_chain_layer {
 	bool meta_flushed;
 	unsigned long *written;
 	unsigned long *slot_b;
-	unsigned long *torn;
+	struct dm_chain_pageset torn;
 	unsigned long *dir_slot_b;
 	unsigned long *dir_torn;
 

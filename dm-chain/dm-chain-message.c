@@ -121,9 +121,10 @@ static u64 layer_memory(struct dm_chain *chain, struct dm_chain_layer *layer)
 
 	if (dm_chain_layer_raw(layer))
 		return 0;
-	/* written, slot_b, torn; dirty, committing; and the counts */
-	bytes += 3 * BITS_TO_LONGS(layer->nr_pages) * sizeof(long);
-	bytes += dm_chain_pageset_memory(&layer->dirty) +
+	/* written, slot_b; torn, dirty, committing; and the counts */
+	bytes += 2 * BITS_TO_LONGS(layer->nr_pages) * sizeof(long);
+	bytes += dm_chain_pageset_memory(&layer->torn) +
+		 dm_chain_pageset_memory(&layer->dirty) +
 		 dm_chain_pageset_memory(&layer->committing);
 	bytes += 2 * BITS_TO_LONGS(layer->geo.dir_pages) * sizeof(long);
 	bytes += (u64)layer->nr_pages * sizeof(*layer->counts);

@@ -396,7 +396,8 @@ static int dm_chain_load_maps(struct dm_chain_load *load,
 			if (slot)
 				__set_bit(load->index[i], layer->slot_b);
 			if (torn)
-				__set_bit(load->index[i], layer->torn);
+				dm_chain_pageset_add(&layer->torn,
+						     load->index[i]);
 			payload = load->page[slot][i]->payload;
 			dm_chain_layer_recount(layer, load->index[i], payload);
 			r = apply ? apply(data, load->index[i], payload) : 0;

@@ -236,6 +236,7 @@ static u64 map_run(const struct dm_chain_owner_map *map, u64 block, u64 end,
 		   unsigned long word, u8 entry)
 {
 	const unsigned long *slot = map_slot(map, block);
+	unsigned long same = word_from_entry(entry);
 	u64 n = block;
 
 	for (;;) {
@@ -252,6 +253,11 @@ static u64 map_run(const struct dm_chain_owner_map *map, u64 block, u64 end,
 		if (n < stop || n == end)
 			break;
 		word = READ_ONCE(*++slot);
+		/* Most regions of a large chain are alike. */
+		while (word == same && end - n > DM_CHAIN_REGION_BLOCKS) {
+			n += DM_CHAIN_REGION_BLOCKS;
+			word = READ_ONCE(*++slot);
+		}
 	}
 
 	/*

@@ -523,9 +523,10 @@ int dm_chain_bind(struct dm_chain *chain, struct dm_chain_table *t)
 
 static void dm_chain_rewrite_torn(struct dm_chain_layer *layer)
 {
-	unsigned long p;
+	u32 p;
 
-	for_each_set_bit(p, layer->torn, layer->nr_pages)
+	for (p = dm_chain_pageset_next(&layer->torn, 0); p < layer->nr_pages;
+	     p = dm_chain_pageset_next(&layer->torn, p + 1))
 		if (dm_chain_pageset_add(&layer->dirty, p))
 			atomic_inc(&layer->uncommitted);
 }
@@ -608,7 +609,7 @@ static void dm_chain_settle(struct dm_chain_layer *layer)
 	mutex_lock(&layer->meta_lock);
 	if (r && (layer->owner || atomic_read(&layer->uncommitted)))
 		dm_chain_leave_debt(layer);
-	if (!r && bitmap_empty(layer->torn, layer->nr_pages))
+	if (!r && dm_chain_pageset_next(&layer->torn, 0) == layer->nr_pages)
 		dm_chain_flag(layer, DM_CHAIN_F_CLEAN, 0);
 	mutex_unlock(&layer->meta_lock);
 }
