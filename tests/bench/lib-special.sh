@@ -87,17 +87,84 @@ mbs()
 	awk -v bytes="$1" -v ns="$2" 'BEGIN { printf "%.1f", bytes * 1000 / ns }'
 }
 
-# free_kib: sets FREE_KIB, what the kernel could give away; starts no process,
-# which would take some of it.
+# free_kib: sets FREE_KIB, what the kernel could give away. Starts no process, which
+# would take some of it, and reads the file at once, which takes little time.
 free_kib()
 {
-	local key number unit
+	local lines line
 
-	while read -r key number unit; do
-		case $key in
-		MemFree:) FREE_KIB=$number ;;
-		Buffers:|Cached:|SReclaimable:) FREE_KIB=$((FREE_KIB + number)) ;;
+	mapfile -t lines </proc/meminfo
+	FREE_KIB=0
+	for line in "${lines[@]}"; do
+		case $line in
+		MemFree:*|Buffers:*|Cached:*|SReclaimable:*)
+			line=${line#*:}
+			FREE_KIB=$((FREE_KIB + ${line% kB})) ;;
 		esac
-	done </proc/meminfo
-	[ "$unit" = kB ]
+	done
+}
+
+# bytes SIZE: of a size such as 16T
+bytes()
+{
+	numfmt --from=iec "$1"
+}
+
+# big_layers COUNT SIZE BLOCK: BIG[0]..., loop devices over sparse files, each
+# formatted as a layer of that size with blocks of that size, not bound to another
+# yet. Its map has room for four times the size, as always.
+big_layers()
+{
+	local n file room
+
+	BIG=()
+	# shellcheck disable=SC2034 # the groups use it
+	BIG_SECTORS=$(($(bytes "$2") / 512))
+	room=$(($(bytes "$2") + $(bytes "$2") / 512 + 64 * 1048576))
+	for ((n = 0; n < $1; n++)); do
+		file=/dev/shm/layer$n
+		truncate -s $room $file
+		BIG[n]=$(losetup --find --show $file) || die "no loop device"
+		chainsetup format --size "$2" --block-size "$3" --name "L$n" \
+			"${BIG[n]}" >/dev/null || die "cannot format a layer"
+	done
+}
+
+remove_big_layers()
+{
+	local n
+
+	for n in "${!BIG[@]}"; do
+		losetup --detach "${BIG[n]}"
+		rm "/dev/shm/layer$n"
+	done
+}
+
+# forget DEV...: no pages of it are kept in memory.
+forget()
+{
+	local dev
+
+	for dev in "$@"; do
+		blockdev --flushbufs "$dev"
+	done
+}
+
+# timed_chain NAME SECTORS LAYER...: as make_chain; sets TOOK, a line of
+# load_ns= and resume_ns=.
+timed_chain()
+{
+	local name=$1
+	shift
+
+	rm -f "/dev/mapper/$name"
+	# shellcheck disable=SC2034 # the groups use it
+	TOOK=$(chaindm create "$name" "$(chain_line "$@")") ||
+		die "cannot create $name: $*"
+}
+
+# ms NS: with three decimals
+ms()
+{
+	awk -v ns="$1" 'BEGIN { printf "%.3f", ns / 1000000 }'
 }
