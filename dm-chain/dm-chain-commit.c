@@ -103,9 +103,13 @@ static inline bool dm_chain_set_dirty(struct dm_chain_layer *layer, u64 block,
 	return fresh;
 }
 
-/* Who counts first and reads states then finds new ones or another count. */
 static void dm_chain_count_change(struct dm_chain_layer *layer)
 {
+	/*
+	 * A constructor that reads the count first and states then finds new
+	 * states or, at its resume, another count. Pairs with the meta_lock
+	 * that it takes between.
+	 */
 	smp_mb__before_atomic();
 	atomic_long_inc(&layer->changes);
 }
