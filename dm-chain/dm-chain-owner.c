@@ -497,6 +497,65 @@ int dm_chain_owner_fill(struct dm_chain_owner_map *map, u64 block, u64 count,
 	return 0;
 }
 
+static u8 entry_of(enum dm_chain_state state, u8 id)
+{
+	return state == DM_CHAIN_ZERO ? id | DM_CHAIN_OWNER_ZERO : id;
+}
+
+/* Blocks of one region, the first at @n in @payload, both multiples of 8. */
+static int map_overlay_region(struct dm_chain_owner_map *map, u64 block,
+			      u32 count, u8 id, const u8 *payload, u32 n,
+			      gfp_t gfp)
+{
+	enum dm_chain_state state = dm_chain_state_get(payload, n);
+	struct dm_chain_owner_node *node;
+	u8 *entry;
+	u32 i;
+
+	if (dm_chain_state_run(payload, n, count) == count) {
+		if (state == DM_CHAIN_UNALLOCATED)
+			return 0;
+		return map_fill_region(map, block, count, entry_of(state, id),
+				       gfp) ? 0 : -ENOMEM;
+	}
+
+	node = dm_chain_owner_pin(map, block, gfp);
+	if (!node)
+		return -ENOMEM;
+	entry = &node->entries->block[block & REGION_MASK];
+	for (i = 0; i < count; i++) {
+		if (i % 4 == 0 && !payload[(n + i) / 4]) {
+			i += 3;
+			continue;
+		}
+		state = dm_chain_state_get(payload, n + i);
+		if (state != DM_CHAIN_UNALLOCATED)
+			entry[i] = entry_of(state, id);
+	}
+	dm_chain_owner_unpin(node);
+	dm_chain_owner_collapse(map, block);
+	return 0;
+}
+
+int dm_chain_owner_overlay(struct dm_chain_owner_map *map, u64 block, u32 count,
+			   u8 id, const u8 *payload, gfp_t gfp)
+{
+	u64 end = block + count;
+	u32 n = 0;
+
+	while (block < end) {
+		u64 stop = min(end, (block | REGION_MASK) + 1);
+		int r = map_overlay_region(map, block, stop - block, id,
+					   payload, n, gfp);
+
+		if (r)
+			return r;
+		n += stop - block;
+		block = stop;
+	}
+	return 0;
+}
+
 void dm_chain_owner_collapse(struct dm_chain_owner_map *map, u64 block)
 {
 	u32 blocks = map_region_blocks(map, block);

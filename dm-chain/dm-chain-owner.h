@@ -162,6 +162,20 @@ int dm_chain_owner_fill(struct dm_chain_owner_map *map, u64 block, u64 count,
 			u8 entry, gfp_t gfp);
 
 /**
+ * dm_chain_owner_overlay() - put what a map page says over the map
+ * @map: the map; nobody else changes it or reads it
+ * @block: first block, a multiple of 8 as the first of every map page is
+ * @count: blocks, not passing the map's end
+ * @id: the layer whose page it is; unallocated blocks keep their owner
+ * @payload: two bits for each block
+ * @gfp: for nodes
+ *
+ * Context: as @gfp allows. Return: 0 or -ENOMEM; a part is done then.
+ */
+int dm_chain_owner_overlay(struct dm_chain_owner_map *map, u64 block, u32 count,
+			   u8 id, const u8 *payload, gfp_t gfp);
+
+/**
  * dm_chain_owner_collapse() - turn an even node back into a tagged word
  * @map: the map
  * @block: any block of the region

@@ -270,27 +270,13 @@ static int dm_chain_apply_page(void *data, u32 page, const u8 *payload)
 	u64 end = min(dm_chain_nr_blocks(chain, chain->slot[apply->id].limit),
 		      dm_chain_owner_blocks(chain->map));
 	u64 block = (u64)page * DM_CHAIN_BLOCKS_PER_PAGE;
-	u32 n, run, nr;
 
 	if (block >= end)
 		return 0;
-	nr = min_t(u64, end - block, DM_CHAIN_BLOCKS_PER_PAGE);
-	for (n = 0; n < nr; n += run) {
-		enum dm_chain_state state = dm_chain_state_get(payload, n);
-		u8 entry = apply->id;
-		int r;
-
-		run = dm_chain_state_run(payload, n, nr - n);
-		if (state == DM_CHAIN_UNALLOCATED)
-			continue;
-		if (state == DM_CHAIN_ZERO)
-			entry |= DM_CHAIN_OWNER_ZERO;
-		r = dm_chain_owner_fill(chain->map, block + n, run, entry,
-					GFP_NOIO);
-		if (r)
-			return r;
-	}
-	return 0;
+	return dm_chain_owner_overlay(chain->map, block,
+				      min_t(u64, end - block,
+					    DM_CHAIN_BLOCKS_PER_PAGE),
+				      apply->id, payload, GFP_NOIO);
 }
 
 int dm_chain_build(struct dm_chain *chain, struct dm_chain_table *t,

@@ -517,6 +517,58 @@ static void states_of_every_entry(struct kunit *test)
 		check_states(test, 0, 2400, id);
 }
 
+/* Pages of layers laid over one another, whose states come in runs or singly. */
+static void pages_over_the_map(struct kunit *test)
+{
+	static const u32 sizes[] = { 13, REGION, 4 * REGION - 3, 5 * REGION + 13 };
+	u32 i, layer, n;
+	u64 seed = 23;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct pair *p = start(test, sizes[i]);
+
+		for (layer = 0; layer < 12; layer++) {
+			u64 page = random_below(&seed, 2) * DM_CHAIN_BLOCKS_PER_PAGE;
+			u32 longest = layer % 3 ? 9 : 6000, run = 0, nr;
+			enum dm_chain_state state = DM_CHAIN_UNALLOCATED;
+
+			if (page >= sizes[i])
+				page = 0;
+			nr = min_t(u32, sizes[i] - page, DM_CHAIN_BLOCKS_PER_PAGE);
+			memset(p->payload, 0, DM_CHAIN_PAYLOAD);
+			/* What lies behind the end must not matter. */
+			for (n = 0; n < DM_CHAIN_BLOCKS_PER_PAGE; n++, run--) {
+				if (!run) {
+					run = 1 + random_below(&seed, longest);
+					state = random_below(&seed, 3);
+				}
+				dm_chain_state_set(p->payload, n, state);
+				if (n >= nr || state == DM_CHAIN_UNALLOCATED)
+					continue;
+				p->model[page + n] = state == DM_CHAIN_ZERO ?
+						     layer | DM_CHAIN_OWNER_ZERO : layer;
+			}
+			KUNIT_ASSERT_EQ(test, dm_chain_owner_overlay(p->map, page, nr, layer,
+								     p->payload, GFP_KERNEL), 0);
+			check_all(test);
+		}
+	}
+}
+
+/* A page that makes a region even leaves no node. */
+static void an_even_page_needs_no_node(struct kunit *test)
+{
+	struct pair *p = start(test, 3 * REGION);
+
+	set(test, 5, 1, 3);
+	memset(p->payload, DM_CHAIN_DATA * 0x55, DM_CHAIN_PAYLOAD);
+	KUNIT_ASSERT_EQ(test, dm_chain_owner_overlay(p->map, 0, 3 * REGION, 4, p->payload,
+						     GFP_KERNEL), 0);
+	memset(p->model, 4, 3 * REGION);
+	check_all(test);
+	KUNIT_EXPECT_EQ(test, memory(test), p->empty);
+}
+
 static struct kunit_case owner_cases[] = {
 	KUNIT_CASE(nobody_owns_anything),
 	KUNIT_CASE(empty_map),
@@ -531,6 +583,8 @@ static struct kunit_case owner_cases[] = {
 	KUNIT_CASE(random_operations),
 	KUNIT_CASE(states_of_a_layer),
 	KUNIT_CASE(states_of_every_entry),
+	KUNIT_CASE(pages_over_the_map),
+	KUNIT_CASE(an_even_page_needs_no_node),
 #ifndef __KERNEL__
 	KUNIT_CASE(without_memory),
 #endif
