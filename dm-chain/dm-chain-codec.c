@@ -322,13 +322,22 @@ int dm_chain_page_pick(const struct dm_chain_disk_page *page[2],
 u32 dm_chain_state_run(const u8 *payload, u32 n, u32 max)
 {
 	enum dm_chain_state state = dm_chain_state_get(payload, n);
-	u8 four = state * 0x55;
+	const u64 same = state * 0x5555555555555555ULL;
 	u32 run = 1;
+	u64 word;
 
 	while (run < max) {
 		u32 next = n + run;
 
-		if (next % 4 == 0 && max - run >= 4 && payload[next / 4] == four)
+		if (next % 32 == 0 && max - run >= 32) {
+			memcpy(&word, payload + next / 4, sizeof(word));
+			if (word == same) {
+				run += 32;
+				continue;
+			}
+		}
+		if (next % 4 == 0 && max - run >= 4 &&
+		    payload[next / 4] == (u8)same)
 			run += 4;
 		else if (dm_chain_state_get(payload, next) == state)
 			run++;
