@@ -30,8 +30,8 @@
  *
  * A page has a dirty bit and a committing bit. Who changes a state sets dirty
  * afterwards; the commit sets committing, clears dirty and then reads the
- * states. So a page with neither bit is durable, and a FUA write or a flush
- * need only look at the bits.
+ * states. So a page with neither bit is durable, and a FUA write need only look
+ * at the bits, a flush at the number of them, layer->uncommitted.
  *
  * A block that a write makes `data` goes the other way round: its page is dirty
  * first and the owner changes then, because a write to other sectors of the
@@ -42,6 +42,11 @@
  * change, it waits for that. So whoever sees the owner and asks afterwards, and
  * whoever was told of a write, finds the page dirty or in a commit that has it,
  * or durable, without a lock.
+ *
+ * That number is never too small: a page is counted, under change_lock, before
+ * an owner in it changes; it is counted off when its commit is durable, or, as
+ * it goes from a commit that failed back to the dirty ones, if it is one of them
+ * already, under the lock again.
  *
  * A block that becomes `zero` needs none of this: a write to it waits for the
  * range lock, which is held until the page is dirty.
@@ -107,8 +112,8 @@ static void dm_chain_count_change(struct dm_chain_layer *layer)
 {
 	/*
 	 * A constructor that reads the count first and states then finds new
-	 * states or, at its resume, another count. Pairs with the meta_lock
-	 * that it takes between.
+	 * states or, at its resume, another count. Pairs with smp_rmb() in
+	 * dm_chain_changes().
 	 */
 	smp_mb__before_atomic();
 	atomic_long_inc(&layer->changes);
@@ -201,7 +206,13 @@ bool dm_chain_uncommitted(struct dm_chain_layer *layer, u64 block, u64 count)
 		if (dm_chain_pageset_has(&layer->dirty, page))
 			return true;
 	}
-	return false;
+	/*
+	 * Over two commits that is not so: one fails, its page is dirty and in
+	 * the next. But that shows, until one has made everything durable. Pairs
+	 * with the barriers in dm_chain_commit_undo().
+	 */
+	smp_rmb();
+	return READ_ONCE(layer->failed);
 }
 
 /* Read parts of the active layer's states of a map page off the owner map. */
@@ -255,33 +266,34 @@ bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload)
 }
 
 /* The states of a page that is in the commit now, ready to be written. */
-static bool dm_chain_fill_page(struct dm_chain_layer *layer,
-			       struct dm_chain_disk_page *page, u32 p, u64 seq,
-			       u64 parts)
+static int dm_chain_fill_page(struct dm_chain_layer *layer,
+			      struct dm_chain_disk_page *page, u32 p, u64 seq,
+			      u64 parts)
 {
 	if (!dm_chain_core_parts(layer, p, page->payload, parts)) {
 		DMERR("layer %s: map page %u is dirty but not in core",
 		      layer->sb.name, p);
 		WARN_ON_ONCE(1);
+		dm_chain_keep_page(layer, DM_CHAIN_NO_PAGE);
 		dm_chain_pageset_del(&layer->committing, p);
 		atomic_dec(&layer->uncommitted);
-		return false;
+		return -EUCLEAN;
 	}
 	dm_chain_page_seal(page, DM_CHAIN_MAP_MAGIC, layer->sb.uuid, p, seq);
-	return true;
+	return 0;
 }
 
 /*
  * Take up to a batch of dirty pages, beginning at *@next, and their content.
- * Return: how many.
+ * Return: how many, or -EUCLEAN if one has no content; that one is forgotten.
  */
-static unsigned int dm_chain_take(struct dm_chain_layer *layer, u32 *next,
-				  u32 *index, u64 seq)
+static int dm_chain_take(struct dm_chain_layer *layer, u32 *next, u32 *index,
+			 u64 seq)
 {
-	unsigned int i, taken = 0, nr = 0;
+	int i, nr = 0, r = 0;
 	u64 parts = 0;
 
-	while (taken < DM_CHAIN_BATCH) {
+	while (nr < DM_CHAIN_BATCH) {
 		u32 p = dm_chain_pageset_next(&layer->dirty, *next);
 
 		if (p >= layer->nr_pages)
@@ -290,19 +302,16 @@ static unsigned int dm_chain_take(struct dm_chain_layer *layer, u32 *next,
 		dm_chain_pageset_add(&layer->committing, p);
 		/* Pairs with dm_chain_pageset_add() in dm_chain_set_dirty(). */
 		dm_chain_pageset_del(&layer->dirty, p);
-		index[taken++] = p;
+		index[nr++] = p;
 	}
-	if (taken)
+	if (nr)
 		parts = dm_chain_keep_page(layer, index[0]);
-	for (i = 0; i < taken; i++) {
-		if (dm_chain_fill_page(layer, layer->commit_buf[nr], index[i],
-				       seq, parts))
-			index[nr++] = index[i];
+	for (i = 0; i < nr && !r; i++) {
+		r = dm_chain_fill_page(layer, layer->commit_buf[i], index[i],
+				       seq, parts);
 		parts = ALL_PARTS;
 	}
-	if (nr < taken)
-		dm_chain_keep_page(layer, DM_CHAIN_NO_PAGE);
-	return nr;
+	return r ? r : nr;
 }
 
 static int dm_chain_write_pages(struct dm_chain_layer *layer, unsigned int nr,
@@ -407,7 +416,7 @@ static int dm_chain_write_dir(struct dm_chain_layer *layer, u64 seq)
 		if (r)
 			return r;
 	}
-	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->committing.nr;
+	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->nr_pages;
 	     p = dm_chain_pageset_next(&layer->committing, p + 1)) {
 		if (test_bit(p, layer->written))
 			continue;
@@ -424,7 +433,7 @@ static void dm_chain_commit_done(struct dm_chain_layer *layer)
 {
 	u32 p;
 
-	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->committing.nr;
+	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->nr_pages;
 	     p = dm_chain_pageset_next(&layer->committing, p + 1)) {
 		change_bit(p, layer->slot_b);
 		dm_chain_pageset_del(&layer->torn, p);
@@ -444,7 +453,7 @@ static void dm_chain_commit_undo(struct dm_chain_layer *layer)
 
 	/* Nobody else is between adding a page and counting it. */
 	spin_lock_irqsave(&layer->change_lock, flags);
-	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->committing.nr;
+	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->nr_pages;
 	     p = dm_chain_pageset_next(&layer->committing, p + 1)) {
 		/* A full barrier, see dm_chain_uncommitted(). */
 		if (!dm_chain_pageset_add(&layer->dirty, p))
@@ -521,9 +530,11 @@ static int dm_chain_commit_pages(struct dm_chain_layer *layer)
 
 	for (;;) {
 		u32 *index = layer->commit_index;
-		unsigned int nr = dm_chain_take(layer, &next, index, seq);
-		unsigned int i;
+		int nr = dm_chain_take(layer, &next, index, seq);
+		int i;
 
+		if (nr < 0)
+			return nr;
 		if (!nr && any)
 			break;
 		for (i = 0; i < nr; i++)
@@ -584,11 +595,12 @@ int dm_chain_commit(struct dm_chain_layer *layer)
 		/* If this write fails the flag stays, on the safe side. */
 		dm_chain_flag(layer, 0, DM_CHAIN_F_NEEDS_CHECK);
 	} else {
-		dm_chain_commit_undo(layer);
 		if (!layer->failed)
 			DMERR("layer %s: commit failed: error %d; nothing is allocated now",
 			      layer->sb.name, r);
+		/* Before the pages leave the commit: see dm_chain_uncommitted(). */
 		WRITE_ONCE(layer->failed, true);
+		dm_chain_commit_undo(layer);
 		dm_chain_flag(layer, DM_CHAIN_F_NEEDS_CHECK, 0);
 	}
 out:
@@ -621,7 +633,7 @@ void dm_chain_layer_counts(struct dm_chain_layer *layer, u64 *data, u64 *zero)
 	payload = layer->page;
 	if (!payload || !atomic_read(&layer->uncommitted))
 		goto out;
-	for (p = dm_chain_pageset_next(&layer->dirty, 0); p < layer->dirty.nr;
+	for (p = dm_chain_pageset_next(&layer->dirty, 0); p < layer->nr_pages;
 	     p = dm_chain_pageset_next(&layer->dirty, p + 1)) {
 		u32 data_blocks, zero_blocks;
 

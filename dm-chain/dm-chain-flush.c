@@ -60,7 +60,9 @@ void dm_chain_commit_work(struct work_struct *work)
 		bio->bi_status = errno_to_blk_status(r ? r : e);
 		bio_endio(bio);
 	}
-	dm_chain_passdown_kick(chain);
+	/* After a failure what became zero is not durable. */
+	if (!r)
+		dm_chain_passdown_kick(chain);
 }
 
 void dm_chain_timed_work(struct work_struct *work)
@@ -70,7 +72,8 @@ void dm_chain_timed_work(struct work_struct *work)
 	struct dm_chain_layer *active = dm_chain_active(chain);
 
 	/* A commit that failed is tried again by the next flush. */
-	if (!READ_ONCE(active->failed) && atomic_read(&active->uncommitted))
-		dm_chain_commit(active);
+	if (READ_ONCE(active->failed) ||
+	    (atomic_read(&active->uncommitted) && dm_chain_commit(active)))
+		return;
 	dm_chain_passdown_kick(chain);
 }

@@ -261,16 +261,15 @@ int dm_chain_map(struct dm_target *ti, struct bio *bio)
 }
 
 /*
- * The order matters: the data is written, then the owner changes and the map
- * page is dirty, then the range is free, then the guest hears of it.
+ * The order matters: the data is written, then the map page is dirty and the
+ * owner changes, then the range is free, then the guest hears of it.
  */
 static void dm_chain_first_write_done(struct dm_chain *chain,
 				      struct dm_chain_bio *pb, bool good)
 {
-	if (good) {
+	if (good)
 		dm_chain_own(dm_chain_active(chain), pb->node, pb->block,
 			     pb->count, chain->active);
-	}
 	dm_chain_owner_unpin(pb->node);
 	dm_chain_range_unlock(chain->ranges, &pb->range);
 }

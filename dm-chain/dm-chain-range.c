@@ -12,6 +12,11 @@
  * bucket, is not put into the tree: it is one of a number, and an exclusive
  * range that comes then waits for all of that number as for one more range in
  * its way. From there on shared ranges go into the tree, so the number falls.
+ *
+ * So a copy, a merge or a discard may wait for the first write of another block
+ * near it, and as long as that hangs in the device. It would wait as well if it
+ * had come to that block; no write waits for more than before; and every first
+ * write is spared a tree that all CPUs write to.
  */
 #include <linux/bug.h>
 #include <linux/cache.h>

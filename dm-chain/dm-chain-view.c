@@ -279,6 +279,16 @@ static int dm_chain_apply_page(void *data, u32 page, const u8 *payload)
 				      apply->id, payload, GFP_NOIO);
 }
 
+/* Before the layer's states are read, see dm_chain_count_change(). */
+static long dm_chain_changes(struct dm_chain_layer *layer)
+{
+	long changes = atomic_long_read(&layer->changes);
+
+	/* Pairs with smp_mb__before_atomic() in dm_chain_count_change(). */
+	smp_rmb();
+	return changes;
+}
+
 int dm_chain_build(struct dm_chain *chain, struct dm_chain_table *t,
 		   struct dm_chain_why *why)
 {
@@ -293,7 +303,7 @@ int dm_chain_build(struct dm_chain *chain, struct dm_chain_table *t,
 		struct dm_chain_layer *layer = t->entry[i].layer;
 		struct dm_chain_apply apply = { chain, chain->order[i] };
 
-		t->entry[i].changes = atomic_long_read(&layer->changes);
+		t->entry[i].changes = dm_chain_changes(layer);
 		if (dm_chain_layer_raw(layer)) {
 			u64 end = dm_chain_nr_blocks(chain,
 						     chain->slot[apply.id].limit);
@@ -347,8 +357,7 @@ int dm_chain_stage(struct dm_chain_table *t, unsigned int first,
 	for (arg.entry = 0; arg.entry < t->nr && !r; arg.entry++) {
 		struct dm_chain_layer *layer = t->entry[arg.entry].layer;
 
-		t->entry[arg.entry].changes =
-			atomic_long_read(&layer->changes);
+		t->entry[arg.entry].changes = dm_chain_changes(layer);
 		if (dm_chain_layer_raw(layer) || layer->to_format)
 			continue;
 		/* The map of a layer that moved to another device is known. */
@@ -575,7 +584,7 @@ static void dm_chain_leave_debt(struct dm_chain_layer *layer)
 
 	lockdep_assert_held(&layer->meta_lock);
 	layer->debt = true;
-	for (p = dm_chain_pageset_next(&layer->dirty, 0); p < layer->dirty.nr;
+	for (p = dm_chain_pageset_next(&layer->dirty, 0); p < layer->nr_pages;
 	     p = dm_chain_pageset_next(&layer->dirty, p + 1)) {
 		void *payload;
 

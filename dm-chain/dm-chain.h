@@ -34,15 +34,17 @@
  *				sequence number, commit buffer. Commits sleep for
  *				I/O under it, so nothing that a commit waits for
  *				may take it.
- *	job->lock		spinlock, process context. Progress counters and
- *				requests to a job.
+ *	job->lock		spinlock, process context. Progress counters,
+ *				requests to a job, and its pace.
  *	range lock buckets	spinlock, irqsave; completion handlers. Never
  *				held across anything else.
  *	layer->change_lock	spinlock, irqsave; completion handlers. A map page
  *				becoming dirty and a block in it the active
- *				layer's: one step for a commit. Innermost.
+ *				layer's: one step for a commit; and what has
+ *				changed of the page that a commit keeps.
  *	chain->defer_lock	spinlock, irqsave. Lists of bios that wait for a
  *				commit, pending pass-downs.
+ *	Neither of the last three is held while another is taken.
  *
  *	RCU protects owner map nodes and the epoch pointer. Layer state bitmaps
  *	(dirty, committing) are atomic bits, see dm-chain-commit.c.
