@@ -184,19 +184,23 @@ void dm_chain_copy_begin(struct dm_chain_job *job)
 	dm_chain_pace_init(&job->pace, ktime_get_ns(), copy_guest_ios(disk));
 }
 
-/* Is the job held back because the guest is at work? */
-static bool copy_is_paced(struct dm_chain_job *job)
+/*
+ * See from time to time whether the guest is at work. The dispatcher alone comes
+ * here; the lock is for those that pay.
+ */
+static void copy_look(struct dm_chain_job *job)
 {
 	struct block_device *disk = dm_disk(job->chain->md)->part0;
-	u64 now = ktime_get_ns();
+	u64 ios, now = ktime_get_ns();
+	bool waits;
 
-	lockdep_assert_held(&job->lock);
-	if (job->speed)
-		return false;
-	if (dm_chain_pace_stale(&job->pace, now))
-		dm_chain_pace_look(&job->pace, now, copy_guest_ios(disk),
-				   copy_guest_waits(disk));
-	return job->pace.busy;
+	if (READ_ONCE(job->speed) || !dm_chain_pace_stale(&job->pace, now))
+		return;
+	ios = copy_guest_ios(disk);
+	waits = copy_guest_waits(disk);
+	spin_lock(&job->lock);
+	dm_chain_pace_look(&job->pace, now, ios, waits);
+	spin_unlock(&job->lock);
 }
 
 /* Nanoseconds until what was copied before is paid for. */
@@ -258,8 +262,9 @@ static struct dm_chain_unit *copy_admit(struct dm_chain_job *job, bool data,
 	bool slow;
 	u64 wait;
 
+	copy_look(job);
 	spin_lock(&job->lock);
-	slow = copy_is_paced(job) || job->speed;
+	slow = job->speed || job->pace.busy;
 	*max = dm_chain_unit_blocks(job->chain, slow ? DM_CHAIN_SLOW_BYTES :
 						       DM_CHAIN_UNIT_BYTES);
 	if (copy_allowed(job)) {
@@ -288,6 +293,9 @@ static bool copy_start(struct dm_chain_job *job, u64 count, u8 entry)
 	if (data)
 		count = dm_chain_walk_extent(&job->walk, job->cursor, max,
 					     u->what, &read, &holes);
+	/* The guest was faster. */
+	if (!count)
+		return true;
 	spin_lock(&job->lock);
 	/* After a pause was accepted the offset stands still. */
 	go = copy_allowed(job);

@@ -53,7 +53,7 @@ static struct dm_chain_buf *buf_try(size_t bytes, unsigned int order, gfp_t gfp)
 
 struct dm_chain_buf *dm_chain_buf_alloc(size_t bytes, gfp_t gfp)
 {
-	gfp_t easy = (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_DIRECT_RECLAIM;
+	gfp_t easy = (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_RECLAIM;
 	struct dm_chain_buf *buf = NULL;
 	unsigned int order;
 

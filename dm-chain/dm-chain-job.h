@@ -45,7 +45,8 @@
 /*
  * Memory that a job takes at most, whatever the size of the chain: the buffers
  * of its units, the pages in core, and the rest: itself, its plan of a page, and
- * a page for each unit in flight. Nodes of the owner map are the view's.
+ * a page for each unit in flight. Nodes of the owner map are the view's; those of
+ * the index of the pages in core, a few KiB, are not counted.
  */
 #define DM_CHAIN_JOB_REST	SZ_128K
 #define DM_CHAIN_JOB_MEMORY	(DM_CHAIN_UNITS * DM_CHAIN_UNIT_BYTES + \

@@ -147,6 +147,9 @@ static u64 job_upper_bound(struct dm_chain_job *job)
 	return min(bytes, dm_chain_job_len(job));
 }
 
+/* What Documentation/dm-chain.rst says. */
+static_assert(DM_CHAIN_JOB_MEMORY <= 5248 * SZ_1K);
+
 /* See DM_CHAIN_JOB_MEMORY. */
 static_assert(sizeof(struct dm_chain_job) + DM_CHAIN_BLOCKS_PER_PAGE +
 	      (2 + DM_CHAIN_UNITS + 1) * DM_CHAIN_PAGE_SIZE +

@@ -215,12 +215,17 @@ static u32 walk_next_page(struct dm_chain_walk *w, u32 page)
 		u8 id = w->id[pos];
 		struct dm_chain_layer *layer = chain->slot[id].layer;
 		u64 held = dm_chain_nr_blocks(chain, w->held[id]);
+		u32 states;
 
-		if (!dm_chain_layer_raw(layer))
-			next = min_t(u64, next,
-				     dm_chain_meta_next_states(layer, page));
-		else if ((u64)page * DM_CHAIN_BLOCKS_PER_PAGE < held)
-			next = page;
+		if (dm_chain_layer_raw(layer)) {
+			if ((u64)page * DM_CHAIN_BLOCKS_PER_PAGE < held)
+				next = page;
+			continue;
+		}
+		/* A smaller layer's map may end before. */
+		states = dm_chain_meta_next_states(layer, page);
+		if (states < layer->nr_pages)
+			next = min_t(u64, next, states);
 	}
 	return next;
 }
