@@ -5,6 +5,7 @@
 #include <kunit/test.h>
 
 #include <linux/errno.h>
+#include <linux/hash.h>
 
 #include "dm-chain-owner.h"
 #include "dm-chain-range.h"
@@ -237,6 +238,25 @@ static void counted_ranges(struct kunit *test)
 	unlock(writer);
 }
 
+/* Regions that come to the same lock count together. */
+static void counted_ranges_of_two_regions(struct kunit *test)
+{
+	const unsigned int bits = 6;	/* as dm-chain-range.c's buckets */
+	u64 other = 1, first;
+	struct tracked *counted, *writer;
+
+	while (hash_64(other, bits) != hash_64(0, bits))
+		other++;
+	first = other << DM_CHAIN_REGION_SHIFT;
+	counted = range(test, 0, 0, 7, false);
+	writer = range(test, 1, first, first, true);
+	KUNIT_ASSERT_TRUE(test, trylock(counted));
+	KUNIT_EXPECT_FALSE(test, lock(writer));
+	unlock(counted);
+	KUNIT_EXPECT_EQ(test, writer->grants, 1U);
+	unlock(writer);
+}
+
 static void first_come_first_served(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -412,6 +432,7 @@ static struct kunit_case range_cases[] = {
 	KUNIT_CASE(trylock_leaves_no_trace),
 	KUNIT_CASE(nobody_overtakes),
 	KUNIT_CASE(counted_ranges),
+	KUNIT_CASE(counted_ranges_of_two_regions),
 	KUNIT_CASE(first_come_first_served),
 	KUNIT_CASE(unlock_when_granted),
 	KUNIT_CASE(granted_in_turn),

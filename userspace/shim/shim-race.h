@@ -11,7 +11,8 @@
 
 /*
  * Called once, when a test has set it: before the next local_irq_save(),
- * atomic_inc_unless_negative() or exchange with a comparison.
+ * atomic_inc_unless_negative(), set_bit(), test_and_clear_bit() or exchange with
+ * a comparison.
  */
 __weak void (*shim_race)(void);
 

@@ -7,6 +7,7 @@
 #define SHIM_LINUX_BITOPS_H
 
 #include <linux/types.h>
+#include <shim-race.h>
 
 #define BITS_PER_BYTE	8
 #define BITS_PER_LONG	(8 * (int)sizeof(long))
@@ -23,6 +24,7 @@ static inline bool test_bit(long n, const unsigned long *addr)
 
 static inline void set_bit(long n, unsigned long *addr)
 {
+	shim_race_now();
 	__atomic_fetch_or(&addr[BIT_WORD(n)], BIT_MASK(n), __ATOMIC_RELAXED);
 }
 
@@ -39,6 +41,7 @@ static inline bool test_and_set_bit(long n, unsigned long *addr)
 
 static inline bool test_and_clear_bit(long n, unsigned long *addr)
 {
+	shim_race_now();
 	return __atomic_fetch_and(&addr[BIT_WORD(n)], ~BIT_MASK(n),
 				  __ATOMIC_SEQ_CST) & BIT_MASK(n);
 }
