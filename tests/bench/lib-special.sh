@@ -104,6 +104,18 @@ free_kib()
 	done
 }
 
+# settle: sets FREE_KIB when what is freed later is free, when nothing is kept that
+# could be read again, and each CPU keeps but few free pages for itself, which do
+# not count as free.
+settle()
+{
+	echo 100000 >/proc/sys/vm/percpu_pagelist_high_fraction
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 1
+	free_kib
+}
+
 # bytes SIZE: of a size such as 16T
 bytes()
 {
@@ -140,15 +152,6 @@ remove_big_layers()
 	done
 }
 
-# forget DEV...: no pages of it are kept in memory.
-forget()
-{
-	local dev
-
-	for dev in "$@"; do
-		blockdev --flushbufs "$dev"
-	done
-}
 
 # timed_chain NAME SECTORS LAYER...: as make_chain; sets TOOK, a line of
 # load_ns= and resume_ns=.
