@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libdevmapper.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,29 +31,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench.h"
+
 #define SECTOR		512
 #define POLL_NS		1000000		/* dm-clone's end is no event */
-
-static __attribute__((format(printf, 1, 2), noreturn))
-void die(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("chaindm: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	exit(2);
-}
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
 
 static struct dm_task *task_new(int type, const char *name)
 {
