@@ -451,16 +451,16 @@ static void dm_chain_commit_undo(struct dm_chain_layer *layer)
 	unsigned long flags;
 	u32 p;
 
-	/* Nobody else is between adding a page and counting it. */
-	spin_lock_irqsave(&layer->change_lock, flags);
 	for (p = dm_chain_pageset_next(&layer->committing, 0); p < layer->nr_pages;
 	     p = dm_chain_pageset_next(&layer->committing, p + 1)) {
+		/* Nobody else is between adding a page and counting it. */
+		spin_lock_irqsave(&layer->change_lock, flags);
 		/* A full barrier, see dm_chain_uncommitted(). */
 		if (!dm_chain_pageset_add(&layer->dirty, p))
 			atomic_dec(&layer->uncommitted);
+		spin_unlock_irqrestore(&layer->change_lock, flags);
 		dm_chain_pageset_del(&layer->committing, p);
 	}
-	spin_unlock_irqrestore(&layer->change_lock, flags);
 	dm_chain_pageset_tidy(&layer->committing);
 }
 
