@@ -88,6 +88,9 @@ enum dm_chain_job_state dm_chain_job_shown(const struct dm_chain_job *job)
 	lockdep_assert_held(&job->lock);
 	if (job->state == DM_CHAIN_JOB_PAUSED && job->in_flight)
 		return DM_CHAIN_JOB_RUNNING;
+	/* Who sees it concluded may have the dropped layers. */
+	if (job->state == DM_CHAIN_JOB_CONCLUDED && job->draining)
+		return DM_CHAIN_JOB_RUNNING;
 	return job->state;
 }
 
@@ -261,8 +264,14 @@ static int job_replace_backing(struct dm_chain_job *job)
 	if (r)
 		return r;
 	/* The lock is released until reads are through: no verb from here on. */
+	spin_lock(&job->lock);
+	job->draining = true;
+	spin_unlock(&job->lock);
 	dm_chain_job_set_state(job, DM_CHAIN_JOB_CONCLUDED);
 	dm_chain_drop(chain, bottom, top - bottom);
+	spin_lock(&job->lock);
+	job->draining = false;
+	spin_unlock(&job->lock);
 	return 0;
 }
 

@@ -281,6 +281,7 @@ struct dm_chain_unit {
  * @state: as verbs see it: paused as soon as a pause was accepted. Changes
  *	under chain->lock too
  * @announced: state of the last event
+ * @draining: it waits for reads of the layers that it has dropped
  * @stopped: the device is suspended
  * @gone: not kicked any more
  * @in_flight: busy units
@@ -324,6 +325,7 @@ struct dm_chain_job {
 	spinlock_t lock;	/* see "Locking" in dm-chain.h */
 	enum dm_chain_job_state state;
 	enum dm_chain_job_state announced;
+	bool draining;
 	bool stopped;
 	bool gone;
 	unsigned int in_flight;

@@ -67,6 +67,11 @@ static void read_of_dropped(void)
 	ct_check(!strstr(reply, "releasable"),
 		 "C is releasable while it is read: %s", reply);
 	ct_check(job_live(c, "E"), "the job is over while C is read");
+	free(reply);
+	/* Who saw it concluded would take C to be free. */
+	reply = msg(c, "jobs");
+	ct_check(strstr(reply, "status=running"),
+		 "the job says that it is over while C is read: %s", reply);
 	ct_check(!aio_done(io), "the read is not held");
 
 	slice_release(held);
