@@ -25,7 +25,7 @@ TOOL_LIBS = -ldevmapper -lblkid -luuid -ljson-c
 tests/bin/chainload: TOOL_LIBS = -static
 
 # What the module shares with user space
-core := $(foreach part,codec super resolve parse jobstate owner pace range pageset, \
+core := $(foreach part,codec super resolve parse jobstate fault owner pace range pageset, \
 	$(wildcard dm-chain/dm-chain-$(part).c dm-chain/dm-chain-$(part)-*.c))
 
 # A test helper is a directory tests/helpers/NAME or a file tests/helpers/NAME.c
