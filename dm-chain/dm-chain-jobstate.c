@@ -3,6 +3,7 @@
  * dm-chain: the life cycle of a job, as an enum and a table.
  */
 #include <linux/bitops.h>
+#include <linux/errno.h>
 #include <linux/kernel.h>
 
 #include "dm-chain-jobstate.h"
@@ -93,6 +94,15 @@ bool dm_chain_verb_allowed(enum dm_chain_job_state state,
 	return (unsigned int)state < DM_CHAIN_NR_JOB_STATES &&
 	       (unsigned int)verb < DM_CHAIN_NR_VERBS &&
 	       verb_states[verb] & BIT(state);
+}
+
+enum dm_chain_on_error dm_chain_error_action(enum dm_chain_on_error policy,
+					     int error)
+{
+	if (policy != DM_CHAIN_ON_ERROR_ENOSPC)
+		return policy;
+	return error == ENOSPC ? DM_CHAIN_ON_ERROR_STOP :
+	       DM_CHAIN_ON_ERROR_REPORT;
 }
 
 bool dm_chain_job_transition_allowed(enum dm_chain_job_state from,

@@ -55,6 +55,18 @@ const char *dm_chain_on_error_name(enum dm_chain_on_error policy);
 bool dm_chain_verb_allowed(enum dm_chain_job_state state,
 			   enum dm_chain_verb verb);
 
+/**
+ * dm_chain_error_action() - what to do about an I/O error of a job
+ * @policy: of the job
+ * @error: a positive errno
+ *
+ * Under enospc only a lack of space, which somebody can mend, holds the job.
+ *
+ * Context: any. Return: report, ignore or stop, never enospc.
+ */
+enum dm_chain_on_error dm_chain_error_action(enum dm_chain_on_error policy,
+					     int error);
+
 /* May a job go from @from to @to? */
 bool dm_chain_job_transition_allowed(enum dm_chain_job_state from,
 				     enum dm_chain_job_state to);

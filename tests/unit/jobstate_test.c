@@ -4,6 +4,8 @@
  */
 #include <kunit/test.h>
 
+#include <linux/errno.h>
+
 #include "dm-chain-jobstate.h"
 
 /*
@@ -117,6 +119,28 @@ static void names(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, dm_chain_on_error_name(i), policies[i]);
 }
 
+/* Who decides about which error: the rest of QEMU's table is in what follows. */
+static void error_actions(struct kunit *test)
+{
+	static const enum dm_chain_on_error R = DM_CHAIN_ON_ERROR_REPORT;
+	static const enum dm_chain_on_error I = DM_CHAIN_ON_ERROR_IGNORE;
+	static const enum dm_chain_on_error S = DM_CHAIN_ON_ERROR_STOP;
+	static const int errors[] = { EIO, ENOSPC, EILSEQ, EROFS, ENOMEM };
+	const enum dm_chain_on_error actions[DM_CHAIN_NR_ON_ERROR][ARRAY_SIZE(errors)] = {
+		[DM_CHAIN_ON_ERROR_REPORT] = { R, R, R, R, R },
+		[DM_CHAIN_ON_ERROR_IGNORE] = { I, I, I, I, I },
+		[DM_CHAIN_ON_ERROR_STOP] = { S, S, S, S, S },
+		[DM_CHAIN_ON_ERROR_ENOSPC] = { R, S, R, R, R },
+	};
+	unsigned int policy, i;
+
+	for (policy = 0; policy < DM_CHAIN_NR_ON_ERROR; policy++)
+		for (i = 0; i < ARRAY_SIZE(errors); i++)
+			KUNIT_EXPECT_EQ_MSG(test, dm_chain_error_action(policy, errors[i]),
+					    actions[policy][i], "%s, error %d",
+					    dm_chain_on_error_name(policy), errors[i]);
+}
+
 /* Values that came from a disk may be anything. */
 static void out_of_range(struct kunit *test)
 {
@@ -138,6 +162,7 @@ static struct kunit_case jobstate_cases[] = {
 	KUNIT_CASE(verbs_lead_somewhere),
 	KUNIT_CASE(every_job_can_end),
 	KUNIT_CASE(names),
+	KUNIT_CASE(error_actions),
 	KUNIT_CASE(out_of_range),
 	{}
 };
