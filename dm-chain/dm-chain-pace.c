@@ -21,6 +21,13 @@ void dm_chain_pace_init(struct dm_chain_pace *pace, u64 now, u64 ios)
 	pace->busy = false;
 }
 
+void dm_chain_pace_set(struct dm_chain_pace *pace, u64 floor, u64 ceiling)
+{
+	pace->floor = floor;
+	pace->ceiling = ceiling;
+	pace->due = 0;
+}
+
 void dm_chain_pace_look(struct dm_chain_pace *pace, u64 now, u64 ios,
 			bool in_flight)
 {
@@ -48,10 +55,10 @@ void dm_chain_pace_pay(struct dm_chain_pace *pace, u64 start, u64 now,
 {
 	u64 cost = (now - start) * (DM_CHAIN_PACE_REST + 1);
 
-	if (pace->ceiling)
-		cost = max(cost, div64_u64(bytes * SECOND, pace->ceiling));
 	if (pace->floor)
 		cost = min(cost, div64_u64(bytes * SECOND, pace->floor));
+	if (pace->ceiling)
+		cost = max(cost, div64_u64(bytes * SECOND, pace->ceiling));
 	if (start > DM_CHAIN_PACE_CREDIT)
 		pace->due = max(pace->due, start - DM_CHAIN_PACE_CREDIT);
 	pace->due += cost;

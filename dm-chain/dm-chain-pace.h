@@ -11,7 +11,13 @@
  * has to know how fast a device is.
  *
  * A share alone could bring the job to a standstill on a slow device. So there
- * is a floor: a unit never costs more time than its bytes would at that rate.
+ * is a floor: a unit never costs more time than its bytes would at that rate. And
+ * there may be a ceiling: a unit never costs less time than its bytes would at
+ * that one.
+ *
+ * Where the ceiling is below the floor, the ceiling counts: who sets one wants
+ * the guest to be spared, and would get nothing for it if the floor that nobody
+ * asked for were above it. Neither is there for a guest that does nothing.
  */
 #ifndef DM_CHAIN_PACE_H
 #define DM_CHAIN_PACE_H
@@ -49,7 +55,7 @@
 
 /**
  * struct dm_chain_pace - pace of one job; times are nanoseconds
- * @floor: bytes per second that it is never held below, 0: none
+ * @floor: bytes per second that the job's share does not hold it below, 0: none
  * @ceiling: bytes per second while the guest is at work, 0: none
  * @ios: what the guest had completed at the last look
  * @looked: when that was
@@ -74,6 +80,18 @@ struct dm_chain_pace {
  * @ios: requests that the guest has had completed, ever
  */
 void dm_chain_pace_init(struct dm_chain_pace *pace, u64 now, u64 ios);
+
+/**
+ * dm_chain_pace_set() - other limits from now on
+ * @pace: the pace
+ * @floor: bytes per second, 0: none
+ * @ceiling: bytes per second, 0: none
+ *
+ * A job may sleep for what it owes by the limits that it had. That is forgiven,
+ * so that a ceiling which was too low by far can be taken back at once: the next
+ * unit starts when the caller has woken the job, and is paid for by the new ones.
+ */
+void dm_chain_pace_set(struct dm_chain_pace *pace, u64 floor, u64 ceiling);
 
 /* Is it time for dm_chain_pace_look()? */
 static inline bool dm_chain_pace_stale(const struct dm_chain_pace *pace, u64 now)
