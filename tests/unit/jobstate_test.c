@@ -9,8 +9,8 @@
 #include "dm-chain-jobstate.h"
 
 /*
- * Written out once more, by hand: one row a verb, one column a state, in the
- * order null created running paused pending aborting concluded.
+ * What is expected of each verb in each state: one row a verb, one column a
+ * state, in the order null created running paused pending aborting concluded.
  */
 static const char *const verb_rows[DM_CHAIN_NR_VERBS] = {
 	[DM_CHAIN_VERB_PAUSE] =		".++....",
@@ -33,6 +33,103 @@ static const char *const next_rows[DM_CHAIN_NR_JOB_STATES] = {
 	[DM_CHAIN_JOB_ABORTING] =	"......+",
 	[DM_CHAIN_JOB_CONCLUDED] =	"+......",
 };
+
+/*
+ * The same as QEMU documents it, in its order of states: undefined created
+ * running paused ready standby waiting pending aborting concluded null.
+ */
+enum { UNDEFINED, CREATED, RUNNING, PAUSED, READY, STANDBY, WAITING, PENDING,
+       ABORTING, CONCLUDED, GONE, NR_QEMU };
+
+static const unsigned int qemu_state[DM_CHAIN_NR_JOB_STATES] = {
+	[DM_CHAIN_JOB_NULL] = GONE,
+	[DM_CHAIN_JOB_CREATED] = CREATED,
+	[DM_CHAIN_JOB_RUNNING] = RUNNING,
+	[DM_CHAIN_JOB_PAUSED] = PAUSED,
+	[DM_CHAIN_JOB_PENDING] = PENDING,
+	[DM_CHAIN_JOB_ABORTING] = ABORTING,
+	[DM_CHAIN_JOB_CONCLUDED] = CONCLUDED,
+};
+
+static const char *const qemu_verbs[DM_CHAIN_NR_VERBS] = {
+	[DM_CHAIN_VERB_PAUSE] =		".+++++.....",
+	[DM_CHAIN_VERB_RESUME] =	".+++++.....",
+	[DM_CHAIN_VERB_CANCEL] =	".+++++++...",
+	[DM_CHAIN_VERB_FINALIZE] =	".......+...",
+	[DM_CHAIN_VERB_DISMISS] =	".........+.",
+	[DM_CHAIN_VERB_SET_SPEED] =	".+++++.....",
+	/* QEMU has a speed only. */
+	[DM_CHAIN_VERB_SET_FLOOR] =	".+++++.....",
+	[DM_CHAIN_VERB_SET_CEILING] =	".+++++.....",
+};
+
+static const char *const qemu_next[NR_QEMU] = {
+	[UNDEFINED] =	".+.........",
+	[CREATED] =	"..+.....+.+",
+	[RUNNING] =	"...++.+.+..",
+	[PAUSED] =	"..+........",
+	[READY] =	".....++.+..",
+	[STANDBY] =	"....+......",
+	[WAITING] =	".......++..",
+	[PENDING] =	"........++.",
+	[ABORTING] =	".........+.",
+	[CONCLUDED] =	"..........+",
+	[GONE] =	"...........",
+};
+
+/* What QEMU accepts by its table and then refuses for what the job is at. */
+static bool refused_by_qemu_as_well(unsigned int verb, unsigned int state)
+{
+	return (verb == DM_CHAIN_VERB_PAUSE && state == DM_CHAIN_JOB_PAUSED) ||
+	       (verb == DM_CHAIN_VERB_RESUME && state == DM_CHAIN_JOB_RUNNING);
+}
+
+/* The states of QEMU that a job is not seen in here. */
+static bool qemu_passes(unsigned int from, unsigned int to)
+{
+	/* QEMU wakes a paused job so that it can abort. */
+	if (from == PAUSED && to == ABORTING)
+		return true;
+	/* A job that cannot begin is never seen. */
+	if (from == CREATED && to == GONE)
+		return false;
+	if (from == GONE)
+		from = UNDEFINED;
+	/* Waiting is for other jobs of a transaction, pending for finalize. */
+	if (from == RUNNING && to == CONCLUDED)
+		return qemu_next[RUNNING][WAITING] == '+' &&
+		       qemu_next[WAITING][PENDING] == '+' &&
+		       qemu_next[PENDING][CONCLUDED] == '+';
+	if (from == RUNNING && to == PENDING)
+		return qemu_next[RUNNING][WAITING] == '+' &&
+		       qemu_next[WAITING][PENDING] == '+';
+	return qemu_next[from][to] == '+';
+}
+
+static void verbs_as_in_qemu(struct kunit *test)
+{
+	unsigned int verb, state;
+
+	for (verb = 0; verb < DM_CHAIN_NR_VERBS; verb++)
+		for (state = 0; state < DM_CHAIN_NR_JOB_STATES; state++)
+			KUNIT_EXPECT_EQ_MSG(test, dm_chain_verb_allowed(state, verb),
+					    qemu_verbs[verb][qemu_state[state]] == '+' &&
+					    !refused_by_qemu_as_well(verb, state),
+					    "%s in %s", dm_chain_verb_name(verb),
+					    dm_chain_job_state_name(state));
+}
+
+static void transitions_as_in_qemu(struct kunit *test)
+{
+	unsigned int from, to;
+
+	for (from = 0; from < DM_CHAIN_NR_JOB_STATES; from++)
+		for (to = 0; to < DM_CHAIN_NR_JOB_STATES; to++)
+			KUNIT_EXPECT_EQ_MSG(test, dm_chain_job_transition_allowed(from, to),
+					    qemu_passes(qemu_state[from], qemu_state[to]),
+					    "%s to %s", dm_chain_job_state_name(from),
+					    dm_chain_job_state_name(to));
+}
 
 static void verbs_in_states(struct kunit *test)
 {
@@ -159,6 +256,8 @@ static void out_of_range(struct kunit *test)
 static struct kunit_case jobstate_cases[] = {
 	KUNIT_CASE(verbs_in_states),
 	KUNIT_CASE(transitions),
+	KUNIT_CASE(verbs_as_in_qemu),
+	KUNIT_CASE(transitions_as_in_qemu),
 	KUNIT_CASE(verbs_lead_somewhere),
 	KUNIT_CASE(every_job_can_end),
 	KUNIT_CASE(names),
