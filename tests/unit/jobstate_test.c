@@ -38,8 +38,10 @@ static const char *const next_rows[DM_CHAIN_NR_JOB_STATES] = {
  * The same as QEMU documents it, in its order of states: undefined created
  * running paused ready standby waiting pending aborting concluded null.
  */
-enum { UNDEFINED, CREATED, RUNNING, PAUSED, READY, STANDBY, WAITING, PENDING,
-       ABORTING, CONCLUDED, GONE, NR_QEMU };
+enum {
+	UNDEFINED, CREATED, RUNNING, PAUSED, READY, STANDBY, WAITING, PENDING,
+	ABORTING, CONCLUDED, GONE, NR_QEMU
+};
 
 static const unsigned int qemu_state[DM_CHAIN_NR_JOB_STATES] = {
 	[DM_CHAIN_JOB_NULL] = GONE,
