@@ -13,7 +13,7 @@
  */
 #include <linux/sched/mm.h>
 
-#include "dm-chain.h"
+#include "dm-chain-job.h"
 
 /* Layers whose content changed behind their overlay's back. No I/O. */
 static int dm_chain_check_generations(struct dm_chain_table *t)
@@ -169,14 +169,26 @@ static int dm_chain_switch(struct dm_chain_table *t)
 	return 0;
 }
 
+/* Nobody asks the old one any more: its table is not live. */
+static void dm_chain_retire(struct dm_chain *old, struct dm_chain *chain)
+{
+	struct dm_chain_job *job;
+
+	old->is_current = false;
+	list_for_each_entry(job, &old->concluded, list)
+		job->chain = chain;
+	list_splice_tail_init(&old->concluded, &chain->concluded);
+}
+
 static void dm_chain_make_current(struct dm_chain *chain)
 {
 	struct dm_chain *other;
 
 	mutex_lock(&dm_chains_lock);
 	list_for_each_entry(other, &dm_chains, list)
-		if (other->md == chain->md)
-			other->is_current = other == chain;
+		if (other->md == chain->md && other != chain)
+			dm_chain_retire(other, chain);
+	chain->is_current = true;
 	mutex_unlock(&dm_chains_lock);
 }
 
@@ -217,6 +229,7 @@ int dm_chain_preresume(struct dm_target *ti)
 		r = dm_chain_claim(chain, t);
 	if (!r) {
 		dm_chain_warn_rollback(t);
+		dm_chain_jobs_revive(chain, t);
 		t->bound = true;
 	}
 	mutex_unlock(&chain->lock);

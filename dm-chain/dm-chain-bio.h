@@ -111,10 +111,14 @@ struct dm_chain_buf {
 struct dm_chain_buf *dm_chain_buf_alloc(size_t bytes, gfp_t gfp);
 void dm_chain_buf_free(struct dm_chain_buf *buf);
 
-/* Of these three, @offset and @bytes are multiples of 512. Context: any. */
+/* Of these, @offset and @bytes are multiples of 512. Context: any. */
 void dm_chain_buf_zero(struct dm_chain_buf *buf, size_t offset, size_t bytes);
 bool dm_chain_buf_is_zero(const struct dm_chain_buf *buf, size_t offset,
 			  size_t bytes);
+/* Is a part of two buffers, at the same place, the same? */
+bool dm_chain_buf_equal(const struct dm_chain_buf *a,
+			const struct dm_chain_buf *b, size_t offset,
+			size_t bytes);
 /* How many vectors a bio over part of a buffer needs. */
 unsigned int dm_chain_buf_vecs(const struct dm_chain_buf *buf, size_t offset,
 			       size_t bytes);

@@ -15,27 +15,21 @@
 #define SAVE_BYTES	SZ_64M
 #define SAVE_PERIOD	HZ
 
+/*
+ * Its progress goes into the record this often. It costs a commit of the active
+ * layer; a power cut costs nothing but so much of what the counters say.
+ */
+#define RECORD_PERIOD	(5 * HZ)
+
 /* How late a unit may start without its time being lost to the next. */
 #define LATE_NS		(20 * NSEC_PER_MSEC)
 
 static bool copy_allowed(const struct dm_chain_job *job)
 {
 	lockdep_assert_held(&job->lock);
-	return job->state == DM_CHAIN_JOB_RUNNING && !job->stopped &&
-	       !job->fault.error;
-}
-
-/* First block that a unit in flight or the dispatcher may still come to. */
-static u64 copy_low(struct dm_chain_job *job)
-{
-	u64 low = job->cursor;
-	unsigned int i;
-
-	lockdep_assert_held(&job->lock);
-	for (i = 0; i < DM_CHAIN_UNITS; i++)
-		if (job->unit[i].busy)
-			low = min(low, job->unit[i].block);
-	return low;
+	return (job->state == DM_CHAIN_JOB_RUNNING ||
+		(job->state == DM_CHAIN_JOB_PENDING && job->finalize)) &&
+	       !job->stopped && !job->reaim && !job->fault.error;
 }
 
 /* Free the states in core of pages that are durable and not needed. */
@@ -48,9 +42,9 @@ static void copy_trim(struct dm_chain_job *job)
 
 	mutex_lock(&top->meta_lock);
 	spin_lock(&job->lock);
-	low = copy_low(job);
+	low = dm_chain_job_low(job);
 	if (!job->in_flight && (job->state != DM_CHAIN_JOB_RUNNING ||
-				job->cursor == job->walk.blocks))
+				low == job->walk.blocks))
 		low = U64_MAX;
 	spin_unlock(&job->lock);
 	low = div_u64(low, DM_CHAIN_BLOCKS_PER_PAGE);
@@ -72,19 +66,42 @@ static void copy_trim(struct dm_chain_job *job)
 
 int dm_chain_copy_save(struct dm_chain_job *job)
 {
+	struct dm_chain_progress progress;
 	int r;
 
 	/* What is settled from here on counts for the next time. */
 	spin_lock(&job->lock);
 	job->unsaved = false;
 	job->unsaved_bytes = 0;
+	progress = job->now;
+	/* In a later pass all below the end was seen before. */
+	progress.cursor = job->pass ? job->walk.blocks : dm_chain_job_low(job);
 	spin_unlock(&job->lock);
 	job->core_pages = 0;
 
 	r = dm_chain_commit(job->top);
-	if (!r && !job->walk.active)
+	if (r)
+		return r;
+	spin_lock(&job->lock);
+	job->durable = progress;
+	spin_unlock(&job->lock);
+	if (!job->walk.active)
 		copy_trim(job);
-	return r;
+	return 0;
+}
+
+/* Write down what is durable by now. */
+static int copy_record(struct dm_chain_job *job)
+{
+	int r = dm_chain_copy_save(job);
+
+	return r ? r : dm_chain_job_record(job);
+}
+
+static bool copy_record_due(const struct dm_chain_job *job)
+{
+	return READ_ONCE(job->unrecorded) ||
+	       time_after_eq(jiffies, READ_ONCE(job->recorded) + RECORD_PERIOD);
 }
 
 /*
@@ -131,14 +148,11 @@ static int copy_core_page(struct dm_chain_job *job)
 
 static void copy_skip(struct dm_chain_job *job, u64 count)
 {
-	u64 bytes = dm_chain_walk_bytes(&job->walk, job->cursor, count);
-
 	spin_lock(&job->lock);
 	/* After a pause was accepted the offset stands still. */
 	if (copy_allowed(job)) {
-		if (!job->pass)
-			job->skipped += bytes;
-		job->cursor += count;
+		job->now.cursor += count;
+		job->seen = max(job->seen, job->now.cursor);
 	}
 	spin_unlock(&job->lock);
 }
@@ -222,7 +236,7 @@ static u64 copy_owed(struct dm_chain_job *job)
 static struct dm_chain_unit *copy_idle_unit(struct dm_chain_job *job, bool data,
 					    bool slow, u64 *wait)
 {
-	unsigned int i;
+	unsigned int i, nr = job->verify ? DM_CHAIN_VERIFY_UNITS : DM_CHAIN_UNITS;
 
 	lockdep_assert_held(&job->lock);
 	*wait = 0;
@@ -232,7 +246,7 @@ static struct dm_chain_unit *copy_idle_unit(struct dm_chain_job *job, bool data,
 		*wait = copy_owed(job);
 	if (*wait)
 		return NULL;
-	for (i = 0; i < DM_CHAIN_UNITS; i++)
+	for (i = 0; i < nr; i++)
 		if (!job->unit[i].busy)
 			return &job->unit[i];
 	return NULL;
@@ -285,13 +299,14 @@ static bool copy_start(struct dm_chain_job *job, u64 count, u8 entry)
 {
 	bool data = !(entry & DM_CHAIN_OWNER_ZERO);
 	u32 max, read = 0, holes = 0;
+	u64 cursor = job->now.cursor;
 	struct dm_chain_unit *u = copy_admit(job, data, &max);
 	bool go;
 
 	if (!u)
 		return false;
 	if (data)
-		count = dm_chain_walk_extent(&job->walk, job->cursor, max,
+		count = dm_chain_walk_extent(&job->walk, cursor, max,
 					     u->what, &read, &holes);
 	/* The guest was faster. */
 	if (!count)
@@ -300,20 +315,20 @@ static bool copy_start(struct dm_chain_job *job, u64 count, u8 entry)
 	/* After a pause was accepted the offset stands still. */
 	go = copy_allowed(job);
 	if (go) {
-		u->bytes = dm_chain_walk_bytes(&job->walk, job->cursor, read);
+		u->bytes = dm_chain_walk_bytes(&job->walk, cursor, read);
 		u->began = job->pace.busy && !job->speed ? ktime_get_ns() : 0;
 		copy_charge(job, u->bytes);
-		if (!job->pass)
-			job->skipped += dm_chain_walk_bytes(&job->walk,
-							    job->cursor, holes);
+		u->open = dm_chain_walk_bytes(&job->walk, cursor, count) -
+			  ((u64)holes << (job->chain->block_shift + SECTOR_SHIFT));
+		job->open += u->open;
 		u->busy = true;
-		u->block = job->cursor;
+		u->block = cursor;
 		u->count = count;
 		u->entry = entry;
 		u->node = NULL;
 		job->in_flight++;
-		job->cursor += count;
-		job->found = true;
+		job->now.cursor = cursor + count;
+		job->seen = max(job->seen, job->now.cursor);
 	}
 	spin_unlock(&job->lock);
 
@@ -373,7 +388,10 @@ static enum dm_chain_copy copy_turn(struct dm_chain_job *job, int *error)
 	if (job->found) {
 		job->found = false;
 		job->pass++;
-		job->cursor = 0;
+		job->now.cursor = 0;
+		/* They are tried once more, and noted again if need be. */
+		dm_chain_faults_clear(&job->faults);
+		memset(&job->ignored, 0, sizeof(job->ignored));
 		spin_unlock(&job->lock);
 		job->walk.page = DM_CHAIN_NO_PAGE;
 		return DM_CHAIN_COPY_AGAIN;
@@ -395,15 +413,54 @@ static bool copy_runs(struct dm_chain_job *job)
 	return runs;
 }
 
-static void copy_fail(struct dm_chain_job *job, int error, bool write, u8 id)
+/* What failed is not a matter of one place. */
+static void copy_fail(struct dm_chain_job *job, int error)
 {
-	u64 at;
+	struct dm_chain_fault fault = { .error = error, .write = true };
 
 	spin_lock(&job->lock);
-	at = copy_low(job) << (job->chain->block_shift + SECTOR_SHIFT);
+	fault.at = dm_chain_job_low(job) <<
+		   (job->chain->block_shift + SECTOR_SHIFT);
 	/* The last block may be partial. */
-	dm_chain_job_fail(job, error, write, id, min(at, dm_chain_job_len(job)));
+	fault.at = min(fault.at, dm_chain_job_len(job));
+	dm_chain_job_fail(job, &fault, job->walk.top_id);
 	spin_unlock(&job->lock);
+}
+
+/* A map page of a layer cannot be read: nothing is known of its blocks. */
+static void copy_fail_load(struct dm_chain_job *job, int error)
+{
+	const struct dm_chain_walk *w = &job->walk;
+	u64 cursor = job->now.cursor;
+	u64 page = div_u64(cursor, DM_CHAIN_BLOCKS_PER_PAGE);
+	u64 end = min((page + 1) * DM_CHAIN_BLOCKS_PER_PAGE, w->blocks);
+	struct dm_chain_fault fault = {
+		.error = error,
+		.at = cursor << (job->chain->block_shift + SECTOR_SHIFT),
+		.bytes = dm_chain_walk_bytes(w, cursor, end - cursor),
+	};
+
+	spin_lock(&job->lock);
+	if (dm_chain_job_fail(job, &fault, w->bad)) {
+		job->now.cursor = end;
+		job->seen = max(job->seen, end);
+	}
+	spin_unlock(&job->lock);
+}
+
+/*
+ * Let the walk work at the cursor. Layers below the job's may be read for that,
+ * and such a layer may leave meanwhile: see dm-chain-job.c.
+ */
+static int copy_load(struct dm_chain_job *job)
+{
+	struct dm_chain_epoch *epoch = dm_chain_epoch_get(job->chain);
+	int r = 0;
+
+	if (!READ_ONCE(job->reaim))
+		r = dm_chain_walk_load(&job->walk, job->now.cursor);
+	dm_chain_epoch_put(epoch);
+	return r;
 }
 
 enum dm_chain_copy dm_chain_copy(struct dm_chain_job *job)
@@ -414,32 +471,38 @@ enum dm_chain_copy dm_chain_copy(struct dm_chain_job *job)
 	int r = 0;
 
 	while (copy_runs(job)) {
-		if (copy_save_due(job))
+		if (copy_record_due(job))
+			r = copy_record(job);
+		else if (copy_save_due(job))
 			r = dm_chain_copy_save(job);
-		if (!r && job->cursor == w->blocks) {
+		if (!r && job->now.cursor == w->blocks) {
 			enum dm_chain_copy next = copy_turn(job, &r);
 
 			if (!r && next != DM_CHAIN_COPY_AGAIN)
 				return next;
 		}
 		if (r) {
-			copy_fail(job, r, true, w->top_id);
+			copy_fail(job, r);
 			break;
 		}
-		r = dm_chain_walk_load(w, job->cursor);
+		r = copy_load(job);
 		if (r) {
-			copy_fail(job, r, false, w->bad);
-			break;
+			copy_fail_load(job, r);
+			r = 0;
+			continue;
 		}
-		if (!dm_chain_walk_look(w, job->cursor, w->blocks - job->cursor,
-					&count, &entry)) {
+		if (!copy_runs(job))
+			break;
+		if (!dm_chain_walk_look(w, job->now.cursor,
+					w->blocks - job->now.cursor, &count,
+					&entry)) {
 			copy_skip(job, count);
 			cond_resched();
 			continue;
 		}
 		r = copy_core_page(job);
 		if (r) {
-			copy_fail(job, r, true, w->top_id);
+			copy_fail(job, r);
 			break;
 		}
 		if (!copy_start(job, count, entry))

@@ -108,6 +108,23 @@ bool dm_chain_buf_is_zero(const struct dm_chain_buf *buf, size_t offset,
 	return true;
 }
 
+bool dm_chain_buf_equal(const struct dm_chain_buf *a,
+			const struct dm_chain_buf *b, size_t offset,
+			size_t bytes)
+{
+	size_t n, m;
+
+	for (; bytes; offset += n, bytes -= n) {
+		const void *piece = buf_piece(a, offset, bytes, &n);
+		const void *other = buf_piece(b, offset, n, &m);
+
+		n = m;
+		if (memcmp(piece, other, n))
+			return false;
+	}
+	return true;
+}
+
 void dm_chain_buf_fill(struct dm_chain_buf *buf, size_t offset,
 		       struct bio *bio, struct bvec_iter iter)
 {

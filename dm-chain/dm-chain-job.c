@@ -1,29 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dm-chain: the life cycle of a job.
+ * dm-chain: a job and its dispatcher.
  *
  * A job belongs to the layer that is its top and to the view that drives it.
- * It is made by a message, lives under chain->lock and is ended by its own
- * dispatcher; in between a reload may change the chain around it, which shows
- * when the device resumes and the walk is aimed anew.
+ * It is made by a message (dm-chain-start.c) or from the record in the top's
+ * superblock (dm-chain-record.c), lives under chain->lock and is ended by its
+ * own dispatcher (dm-chain-end.c); in between a reload may change the chain
+ * around it, which shows when the device resumes and the walk is aimed anew.
  *
- * The end of a job that copied everything
- *	1. A whole pass found nothing to do, so in core the top holds all that
- *	   the layers to be dropped hold.
- *	2. Commit: data flushed, map written. Only now the top can do without
- *	   them after a power cut, too; what the guest wrote meanwhile instead of
- *	   the job is included.
- *	3. One superblock write gives the top its new backing and the job its
- *	   result.
- *	4. The layers leave the chain in core, and reads of them complete. A
- *	   suspend waits for the dispatcher meanwhile.
- *	5. Events.
- * If 2 or 3 fails, the chain stays as it was.
+ * Any number run side by side as long as they share no layer. One that ends
+ * takes layers away that those above it may be about to read, if such a layer
+ * lies below their bottom and the end of a short layer cuts a block. So it first
+ * tells the others to aim anew. A unit or a plan that does not see that yet holds
+ * the epoch, and the drain waits for it; one that takes the new epoch sees it.
  */
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "dm-chain-event.h"
 #include "dm-chain-job.h"
+
+/* How long to wait for memory, if there is none for the units. */
+#define MEMORY_PERIOD	HZ
 
 static void job_release(struct kref *ref)
 {
@@ -39,6 +36,74 @@ void dm_chain_job_put(struct dm_chain_job *job)
 	kref_put(&job->ref, job_release);
 }
 
+struct dm_chain_job *dm_chain_job_alloc(struct dm_chain *chain, const char *id,
+					struct dm_chain_layer *top)
+{
+	struct dm_chain_job *job = kzalloc(sizeof(*job), GFP_KERNEL);
+
+	lockdep_assert_held(&chain->lock);
+	if (!job)
+		return NULL;
+	kref_init(&job->ref);
+	spin_lock_init(&job->lock);
+	init_waitqueue_head(&job->idle);
+	INIT_LIST_HEAD(&job->list);
+	INIT_DELAYED_WORK(&job->work, dm_chain_job_work);
+	if (dm_chain_walk_init(&job->walk)) {
+		dm_chain_job_put(job);
+		return NULL;
+	}
+	job->chain = chain;
+	job->top = top;
+	strscpy(job->id, id, sizeof(job->id));
+	job->begin = ktime_get();
+	job->due = job->begin;
+	job->rate_since = job->begin;
+	job->recorded = jiffies;
+	job->found = true;
+	job->rewind = U64_MAX;
+	job->state = DM_CHAIN_JOB_NULL;
+	dm_chain_copy_begin(job);
+	return job;
+}
+
+/* What the layers above the base hold, hidden or not: the most there can be. */
+static u64 job_upper_bound(struct dm_chain_job *job)
+{
+	const struct dm_chain_walk *w = &job->walk;
+	u64 bytes = 0, data, zero;
+	unsigned int i;
+
+	for (i = w->bottom; i < w->nr; i++) {
+		struct dm_chain_layer *layer = w->chain->slot[w->id[i]].layer;
+
+		if (dm_chain_layer_raw(layer)) {
+			bytes += layer->size;
+			continue;
+		}
+		dm_chain_layer_counts(layer, &data, &zero);
+		bytes += data * dm_chain_block_size(w->chain);
+	}
+	return min(bytes, dm_chain_job_len(job));
+}
+
+int dm_chain_job_prepare(struct dm_chain_job *job)
+{
+	u64 data, zero;
+
+	if (dm_chain_units_init(job))
+		return -ENOMEM;
+	if (job->walk.active)
+		dm_chain_walk_count(&job->walk, &data, &zero);
+	else
+		data = job_upper_bound(job);
+	spin_lock(&job->lock);
+	job->remaining = data;
+	spin_unlock(&job->lock);
+	job->ready = true;
+	return 0;
+}
+
 void dm_chain_job_kick(struct dm_chain_job *job)
 {
 	lockdep_assert_held(&job->lock);
@@ -46,42 +111,95 @@ void dm_chain_job_kick(struct dm_chain_job *job)
 		mod_delayed_work(job->chain->job_wq, &job->work, 0);
 }
 
-void dm_chain_job_fail(struct dm_chain_job *job, int error, bool write, u8 id,
-		       u64 at)
+/* ---- failures ---- */
+
+enum dm_chain_on_error dm_chain_job_action(const struct dm_chain_job *job,
+					   const struct dm_chain_fault *fault)
 {
-	struct dm_chain_fault *fault = &job->fault;
+	enum dm_chain_on_error action;
+
+	if (fault->fatal)
+		return DM_CHAIN_ON_ERROR_REPORT;
+	action = dm_chain_error_action(job->on_error, -fault->error);
+	/* Without a place to pass over, it would fail for ever. */
+	if (action == DM_CHAIN_ON_ERROR_IGNORE && !fault->bytes)
+		return DM_CHAIN_ON_ERROR_REPORT;
+	return action;
+}
+
+bool dm_chain_job_fail(struct dm_chain_job *job,
+		       const struct dm_chain_fault *fault, u8 id)
+{
 	const char *layer = job->chain->slot[id].name;
+	bool goes_on = dm_chain_job_action(job, fault) ==
+		       DM_CHAIN_ON_ERROR_IGNORE;
+	struct dm_chain_fault *first = goes_on ? &job->ignored : &job->fault;
 
 	lockdep_assert_held(&job->lock);
 	DMERR_LIMIT("%s: job %s: %s error %d on layer %s at byte %llu",
 		    dm_device_name(job->chain->md), job->id,
-		    write ? "write" : "read", error, layer, at);
+		    fault->write ? "write" : "read", fault->error, layer,
+		    fault->at);
 	/* A job that was cancelled first is cancelled. */
-	if (job->state == DM_CHAIN_JOB_ABORTING ||
-	    (fault->error && fault->at <= at))
-		return;
-	fault->error = error;
-	fault->write = write;
-	fault->at = at;
-	strscpy(fault->layer, layer, sizeof(fault->layer));
+	if (job->state == DM_CHAIN_JOB_ABORTING)
+		return false;
+	if (fault->bytes)
+		dm_chain_faults_add(&job->faults, layer, fault->at,
+				    fault->bytes, -fault->error);
+	job->untold |= goes_on;
+	if (first->error && first->at <= fault->at)
+		return goes_on;
+	*first = *fault;
+	strscpy(first->layer, layer, sizeof(first->layer));
+	return goes_on;
+}
+
+/* ---- numbers ---- */
+
+u64 dm_chain_job_low(const struct dm_chain_job *job)
+{
+	u64 low = min(job->now.cursor, job->rewind);
+	unsigned int i;
+
+	lockdep_assert_held(&job->lock);
+	for (i = 0; i < DM_CHAIN_UNITS; i++)
+		if (job->unit[i].busy)
+			low = min(low, job->unit[i].block);
+	return low;
 }
 
 u64 dm_chain_job_offset(const struct dm_chain_job *job)
 {
-	u64 block = job->cursor;
-	unsigned int i;
+	u64 low;
 
 	lockdep_assert_held(&job->lock);
 	if (job->fault.error)
 		return job->fault.at;
 	if (job->pass)
 		return dm_chain_job_len(job);
-	for (i = 0; i < DM_CHAIN_UNITS; i++)
-		if (job->unit[i].busy)
-			block = min(block, job->unit[i].block);
-	return min(block << (job->chain->block_shift + SECTOR_SHIFT),
+	low = dm_chain_job_low(job);
+	return min(low << (job->chain->block_shift + SECTOR_SHIFT),
 		   dm_chain_job_len(job));
 }
+
+/*
+ * Whatever the cursor came past was copied, became zero, is in a unit, or there
+ * was nothing to do with it: it is the top's, or no layer of the job holds it,
+ * or it failed.
+ */
+u64 dm_chain_job_skipped(const struct dm_chain_job *job)
+{
+	unsigned int shift = job->chain->block_shift + SECTOR_SHIFT;
+	u64 past = dm_chain_job_len(job);
+	u64 known = job->now.copied + job->now.zeroed + job->open;
+
+	lockdep_assert_held(&job->lock);
+	if (!job->pass)
+		past = min(past, job->seen << shift);
+	return past - min(past, known);
+}
+
+/* ---- states and events ---- */
 
 enum dm_chain_job_state dm_chain_job_shown(const struct dm_chain_job *job)
 {
@@ -90,7 +208,8 @@ enum dm_chain_job_state dm_chain_job_shown(const struct dm_chain_job *job)
 		return DM_CHAIN_JOB_RUNNING;
 	/* Who sees it concluded may have the dropped layers. */
 	if (job->state == DM_CHAIN_JOB_CONCLUDED && job->draining)
-		return DM_CHAIN_JOB_RUNNING;
+		return job->finalize ? DM_CHAIN_JOB_PENDING :
+				       DM_CHAIN_JOB_RUNNING;
 	return job->state;
 }
 
@@ -104,29 +223,45 @@ void dm_chain_job_set_state(struct dm_chain_job *job,
 	spin_unlock(&job->lock);
 }
 
+static void job_event_info(struct dm_chain_job *job,
+			   struct dm_chain_event_info *info)
+{
+	info->id = job->id;
+	info->len = dm_chain_job_len(job);
+	spin_lock(&job->lock);
+	info->state = dm_chain_job_shown(job);
+	info->offset = dm_chain_job_offset(job);
+	info->speed = job->speed;
+	info->error = job->fault.error ? -job->fault.error : job->error;
+	spin_unlock(&job->lock);
+}
+
 void dm_chain_job_event(struct dm_chain_job *job, enum dm_chain_event event)
 {
-	struct dm_chain_event_info info = {
-		.id = job->id,
-		.len = dm_chain_job_len(job),
-		.layer = job->fault.layer,
-		.action = DM_CHAIN_ON_ERROR_REPORT,
-	};
+	struct dm_chain_event_info info = {};
 
-	spin_lock(&job->lock);
-	info.state = dm_chain_job_shown(job);
-	info.offset = dm_chain_job_offset(job);
-	info.speed = job->speed;
-	info.error = -job->fault.error;
-	info.write = job->fault.write;
-	spin_unlock(&job->lock);
-
+	job_event_info(job, &info);
 	if (event == DM_CHAIN_EVENT_STATUS) {
 		if (info.state == job->announced)
 			return;
 		job->announced = info.state;
 	}
 	dm_chain_event_send(job->chain, event, &info);
+}
+
+void dm_chain_job_event_error(struct dm_chain_job *job,
+			      const struct dm_chain_fault *fault,
+			      enum dm_chain_on_error action)
+{
+	struct dm_chain_event_info info = {};
+
+	job_event_info(job, &info);
+	info.offset = fault->at;
+	info.error = -fault->error;
+	info.write = fault->write;
+	info.layer = fault->layer;
+	info.action = action;
+	dm_chain_event_send(job->chain, DM_CHAIN_EVENT_ERROR, &info);
 }
 
 /* ---- where it is in the chain ---- */
@@ -182,183 +317,29 @@ struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos)
 
 struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id)
 {
+	struct dm_chain_job *job;
 	unsigned int i;
 
 	lockdep_assert_held(&chain->lock);
 	for (i = 0; i < chain->nr; i++) {
-		struct dm_chain_job *job = dm_chain_job_at(chain, i);
-
+		job = dm_chain_job_at(chain, i);
 		if (job && !strcmp(job->id, id))
 			return job;
 	}
+	list_for_each_entry(job, &chain->concluded, list)
+		if (!strcmp(job->id, id))
+			return job;
 	return NULL;
-}
-
-/* ---- end ---- */
-
-/*
- * Record how the job ended; with @backing, that the layers below it left. The
- * job record of the superblock, if there is one, ends with that, too.
- */
-static int job_write_result(struct dm_chain_job *job,
-			    enum dm_chain_result_status status,
-			    const struct dm_chain_backing *backing)
-{
-	struct dm_chain_layer *top = job->top;
-	struct dm_chain_job_result *result = &top->next.result;
-	const char *base = dm_chain_job_base(job);
-	int r;
-
-	mutex_lock(&top->meta_lock);
-	top->next = top->sb;
-	memset(&top->next.job, 0, sizeof(top->next.job));
-	memset(result, 0, sizeof(*result));
-	result->type = DM_CHAIN_JOB_STREAM;
-	result->status = status;
-	strscpy(result->id, job->id, sizeof(result->id));
-	if (strcmp(base, "-"))
-		strscpy(result->base, base, sizeof(result->base));
-	result->len = dm_chain_job_len(job);
-	result->started = job->started;
-	result->finished = ktime_get_real_seconds();
-	spin_lock(&job->lock);
-	result->offset = dm_chain_job_offset(job);
-	result->copied = job->copied;
-	result->zeroed = job->zeroed;
-	result->skipped = job->skipped;
-	result->speed = job->speed;
-	result->error = -job->fault.error;
-	spin_unlock(&job->lock);
-	if (backing)
-		top->next.backing = *backing;
-	r = dm_chain_meta_write_sb(top);
-	mutex_unlock(&top->meta_lock);
-	if (r)
-		DMERR("%s: job %s: its result was not recorded: error %d",
-		      dm_device_name(job->chain->md), job->id, r);
-	return r;
-}
-
-/* Give the top its new backing and take the layers between out of the chain. */
-static int job_replace_backing(struct dm_chain_job *job)
-{
-	struct dm_chain_backing backing = { .kind = DM_CHAIN_BACKING_NONE };
-	struct dm_chain *chain = job->chain;
-	struct dm_chain_layer *lowest;
-	unsigned int top, bottom;
-	int r;
-
-	if (!dm_chain_job_positions(job, &top, &bottom))
-		return -ENODEV;
-	strscpy(job->base, dm_chain_job_base(job), sizeof(job->base));
-	lowest = chain->slot[chain->order[bottom]].layer;
-	if (!dm_chain_layer_raw(lowest)) {
-		mutex_lock(&lowest->meta_lock);
-		backing = lowest->sb.backing;
-		mutex_unlock(&lowest->meta_lock);
-		/* A layer that could not be written may not be bound yet. */
-		dm_chain_bind_reference(&backing, bottom ?
-			chain->slot[chain->order[bottom - 1]].layer : NULL);
-	}
-	r = job_write_result(job, DM_CHAIN_RESULT_COMPLETED, &backing);
-	if (r)
-		return r;
-	/* The lock is released until reads are through: no verb from here on. */
-	spin_lock(&job->lock);
-	job->draining = true;
-	spin_unlock(&job->lock);
-	dm_chain_job_set_state(job, DM_CHAIN_JOB_CONCLUDED);
-	dm_chain_drop(chain, bottom, top - bottom);
-	spin_lock(&job->lock);
-	job->draining = false;
-	spin_unlock(&job->lock);
-	return 0;
-}
-
-/* The copied blocks stay; that they are not durable yet loses nothing. */
-static void job_abort(struct dm_chain_job *job)
-{
-	if (job->fault.error)
-		dm_chain_job_event(job, DM_CHAIN_EVENT_ERROR);
-	if (job->state != DM_CHAIN_JOB_ABORTING)
-		dm_chain_job_set_state(job, DM_CHAIN_JOB_ABORTING);
-	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
-	job_write_result(job, job->fault.error ? DM_CHAIN_RESULT_FAILED :
-						 DM_CHAIN_RESULT_CANCELLED,
-			 NULL);
-}
-
-static void job_detach(struct dm_chain_job *job)
-{
-	mutex_lock(&job->top->meta_lock);
-	job->top->job = NULL;
-	mutex_unlock(&job->top->meta_lock);
-
-	spin_lock(&job->lock);
-	job->gone = true;
-	spin_unlock(&job->lock);
-	/* Nobody kicks it any more; a kick that came before is taken back. */
-	cancel_delayed_work(&job->work);
-}
-
-/*
- * The dispatcher's last act, with no unit in flight: everything is copied, or a
- * unit failed, or the job was cancelled. If the device is suspended or the job
- * paused first, it stays.
- *
- * Return: true if the job ended.
- */
-static bool job_end(struct dm_chain_job *job)
-{
-	struct dm_chain *chain = job->chain;
-	enum dm_chain_event event = DM_CHAIN_EVENT_COMPLETED;
-	bool stays;
-	int r, saved;
-
-	saved = dm_chain_copy_save(job);
-
-	mutex_lock(&chain->lock);
-	spin_lock(&job->lock);
-	stays = job->stopped ||
-		(job->state == DM_CHAIN_JOB_PAUSED && !job->fault.error);
-	if (saved && job->state == DM_CHAIN_JOB_RUNNING && !job->fault.error)
-		dm_chain_job_fail(job, saved, true, job->walk.top_id,
-				  dm_chain_job_offset(job));
-	spin_unlock(&job->lock);
-	if (stays) {
-		mutex_unlock(&chain->lock);
-		return false;
-	}
-
-	if (job->state == DM_CHAIN_JOB_RUNNING && !job->fault.error) {
-		r = job_replace_backing(job);
-		if (r) {
-			spin_lock(&job->lock);
-			dm_chain_job_fail(job, r, true, job->walk.top_id,
-					  dm_chain_job_offset(job));
-			spin_unlock(&job->lock);
-		}
-	}
-	if (job->state == DM_CHAIN_JOB_ABORTING || job->fault.error) {
-		if (!job->fault.error)
-			event = DM_CHAIN_EVENT_CANCELLED;
-		job_abort(job);
-		dm_chain_job_set_state(job, DM_CHAIN_JOB_CONCLUDED);
-	}
-	dm_chain_job_event(job, event);
-	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
-	dm_chain_job_set_state(job, DM_CHAIN_JOB_NULL);
-	job_detach(job);
-	mutex_unlock(&chain->lock);
-	return true;
 }
 
 /* ---- the dispatcher ---- */
 
 enum job_next {
 	JOB_WAIT,	/* for a kick */
+	JOB_AIM,	/* the chain below has changed */
 	JOB_COPY,
-	JOB_REST,	/* it was paused, and no unit is in flight any more */
+	JOB_REST,	/* paused or pending, and no unit is in flight any more */
+	JOB_FAULT,
 	JOB_END,
 };
 
@@ -369,54 +350,150 @@ static enum job_next job_next(struct dm_chain_job *job)
 	spin_lock(&job->lock);
 	if (job->stopped || job->gone)
 		next = JOB_WAIT;
-	else if (job->fault.error || job->state == DM_CHAIN_JOB_ABORTING)
-		next = job->in_flight ? JOB_WAIT : JOB_END;
-	else if (job->state == DM_CHAIN_JOB_PAUSED)
-		next = job->in_flight ? JOB_WAIT : JOB_REST;
+	else if (job->state == DM_CHAIN_JOB_ABORTING)
+		next = JOB_END;
+	else if (job->fault.error)
+		next = JOB_FAULT;
+	else if (job->reaim)
+		next = JOB_AIM;
+	else if (job->state == DM_CHAIN_JOB_PAUSED ||
+		 (job->state == DM_CHAIN_JOB_PENDING && !job->finalize))
+		next = JOB_REST;
+	/* All but copying is done with no unit in flight. */
+	if (next != JOB_COPY && job->in_flight)
+		next = JOB_WAIT;
 	spin_unlock(&job->lock);
 	return next;
+}
+
+/* The walk is aimed at the chain as it is now. chain->lock, job->lock held. */
+static void job_aim(struct dm_chain_job *job)
+{
+	static const struct dm_chain_fault lost = {
+		.error = -ENODEV, .fatal = true
+	};
+	struct dm_chain *chain = job->chain;
+	unsigned int top, bottom;
+
+	lockdep_assert_held(&chain->lock);
+	lockdep_assert_held(&job->lock);
+	job->reaim = false;
+	if (dm_chain_job_positions(job, &top, &bottom)) {
+		dm_chain_walk_aim(&job->walk, chain, top, bottom);
+	} else if (!job->held) {
+		job->walk.active = job->top == dm_chain_active(chain);
+		dm_chain_job_fail(job, &lost, chain->active);
+	}
+	job->now.cursor = min(job->now.cursor, job->rewind);
+	job->rewind = U64_MAX;
+	if (job->pass) {
+		job->now.cursor = 0;
+		job->found = true;
+	}
+}
+
+static void job_aim_again(struct dm_chain_job *job)
+{
+	mutex_lock(&job->chain->lock);
+	spin_lock(&job->lock);
+	job_aim(job);
+	spin_unlock(&job->lock);
+	mutex_unlock(&job->chain->lock);
 }
 
 /* Tell that the offset stands still, and leave nothing uncommitted meanwhile. */
 static void job_rest(struct dm_chain_job *job)
 {
-	mutex_lock(&job->chain->lock);
+	struct dm_chain *chain = job->chain;
+	bool moved;
+	int r = 0;
+
+	spin_lock(&job->lock);
+	moved = job->unsaved ||
+		(!job->pass && job->now.cursor != job->durable.cursor);
+	spin_unlock(&job->lock);
+	if (moved) {
+		r = dm_chain_copy_save(job);
+		if (r)
+			DMERR_LIMIT("%s: job %s: the commit of a pause failed: error %d",
+				    dm_device_name(chain->md), job->id, r);
+	}
+	if (!r && (moved || READ_ONCE(job->unrecorded)))
+		dm_chain_job_record(job);
+	mutex_lock(&chain->lock);
 	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
+	mutex_unlock(&chain->lock);
+}
+
+/* Tell of a failure that the job went on after. */
+static void job_tell(struct dm_chain_job *job)
+{
+	struct dm_chain_fault fault;
+
+	if (!READ_ONCE(job->untold))
+		return;
+	spin_lock(&job->lock);
+	job->untold = false;
+	fault = job->ignored;
+	spin_unlock(&job->lock);
+	mutex_lock(&job->chain->lock);
+	dm_chain_job_event_error(job, &fault, DM_CHAIN_ON_ERROR_IGNORE);
 	mutex_unlock(&job->chain->lock);
-	if (job->unsaved && dm_chain_copy_save(job))
-		DMERR_LIMIT("%s: job %s: the commit of a pause failed",
-			    dm_device_name(job->chain->md), job->id);
+}
+
+static enum dm_chain_copy job_copy(struct dm_chain_job *job)
+{
+	job_tell(job);
+	if (!job->ready && dm_chain_job_prepare(job)) {
+		queue_delayed_work(job->chain->job_wq, &job->work,
+				   MEMORY_PERIOD);
+		return DM_CHAIN_COPY_WAIT;
+	}
+	return dm_chain_copy(job);
+}
+
+/* Return: true if the job is no more. */
+static bool job_step(struct dm_chain_job *job, bool *wait)
+{
+	switch (job_next(job)) {
+	case JOB_AIM:
+		job_aim_again(job);
+		return false;
+	case JOB_COPY:
+		switch (job_copy(job)) {
+		case DM_CHAIN_COPY_AGAIN:
+			return false;
+		case DM_CHAIN_COPY_DONE:
+			return dm_chain_job_end(job);
+		case DM_CHAIN_COPY_WAIT:
+			break;
+		}
+		break;
+	case JOB_REST:
+		job_rest(job);
+		break;
+	case JOB_FAULT:
+		return dm_chain_job_fault(job);
+	case JOB_END:
+		return dm_chain_job_end(job);
+	case JOB_WAIT:
+		break;
+	}
+	*wait = true;
+	return false;
 }
 
 void dm_chain_job_work(struct work_struct *work)
 {
 	struct dm_chain_job *job = container_of(to_delayed_work(work),
 						struct dm_chain_job, work);
+	unsigned int noio = memalloc_noio_save();
+	bool wait = false;
 
-	for (;;) {
-		switch (job_next(job)) {
-		case JOB_WAIT:
-			return;
-		case JOB_REST:
-			job_rest(job);
-			return;
-		case JOB_COPY:
-			switch (dm_chain_copy(job)) {
-			case DM_CHAIN_COPY_WAIT:
-				return;
-			case DM_CHAIN_COPY_AGAIN:
-				continue;
-			case DM_CHAIN_COPY_DONE:
-				break;
-			}
-			fallthrough;
-		case JOB_END:
-			if (!job_end(job))
-				continue;
-			dm_chain_job_put(job);
-			return;
-		}
-	}
+	while (!wait)
+		if (job_step(job, &wait))
+			break;
+	memalloc_noio_restore(noio);
 }
 
 /* ---- suspend and resume ---- */
@@ -471,24 +548,19 @@ static void job_go(struct dm_chain *chain, struct dm_chain_job *job)
 {
 	unsigned int top, bottom;
 
-	if (!chain->writable || !job->top->writable)
-		return;
 	spin_lock(&job->lock);
-	if (dm_chain_job_positions(job, &top, &bottom)) {
+	if (chain->writable && job->top->writable) {
+		job_aim(job);
+		job->stopped = false;
+		job->rate_since = ktime_get();
+		job->rate_bytes = 0;
+		dm_chain_job_kick(job);
+	} else if (dm_chain_job_positions(job, &top, &bottom)) {
 		dm_chain_walk_aim(&job->walk, chain, top, bottom);
-	} else {
-		job->walk.active = job->top == dm_chain_active(chain);
-		dm_chain_job_fail(job, -ENODEV, false, chain->active,
-				  dm_chain_job_offset(job));
 	}
-	if (job->pass) {
-		job->cursor = 0;
-		job->found = true;
-	}
-	job->stopped = false;
-	job->rate_since = ktime_get();
-	job->rate_bytes = 0;
-	dm_chain_job_kick(job);
+	/* Until it is counted: the most there can be. */
+	if (!job->ready && job->state != DM_CHAIN_JOB_PENDING)
+		job->remaining = dm_chain_job_len(job);
 	spin_unlock(&job->lock);
 }
 
@@ -516,4 +588,14 @@ void dm_chain_job_free(struct dm_chain_layer *layer)
 	/* Its device was suspended, so neither it nor a unit runs. */
 	layer->job = NULL;
 	dm_chain_job_put(job);
+}
+
+void dm_chain_jobs_forget(struct dm_chain *chain)
+{
+	struct dm_chain_job *job, *next;
+
+	list_for_each_entry_safe(job, next, &chain->concluded, list) {
+		list_del(&job->list);
+		dm_chain_job_put(job);
+	}
 }

@@ -25,6 +25,8 @@
 #include <linux/wait.h>
 
 #include "dm-chain.h"
+#include "dm-chain-event.h"
+#include "dm-chain-fault.h"
 #include "dm-chain-pace.h"
 
 /*
@@ -35,6 +37,9 @@
 #define DM_CHAIN_UNIT_BYTES	SZ_1M
 #define DM_CHAIN_SLOW_BYTES	SZ_512K
 #define DM_CHAIN_UNIT_BLOCKS	(DM_CHAIN_UNIT_BYTES / DM_CHAIN_MIN_BLOCK)
+
+/* With verify on: the others' buffers take what is read back. */
+#define DM_CHAIN_VERIFY_UNITS	(DM_CHAIN_UNITS / 2)
 
 /*
  * Map pages of an intermediate top that are kept in core before they are
@@ -214,16 +219,21 @@ static inline bool dm_chain_walk_is_below(const struct dm_chain_walk *w,
 }
 
 /**
- * struct dm_chain_fault - where a job failed
- * @error: negative errno, 0 if it did not
+ * struct dm_chain_fault - what went wrong with a job
+ * @error: negative errno, 0 if nothing did
  * @write: what failed was a write
+ * @fatal: the job ends, whatever it was told to do about errors
  * @at: first byte that was not copied
+ * @bytes: how many could not be; 0 if it is not a matter of one place, so that
+ *	there is nothing to pass over
  * @layer: name of the layer that was read or written
  */
 struct dm_chain_fault {
 	int error;
 	bool write;
+	bool fatal;
 	u64 at;
+	u64 bytes;
 	char layer[DM_CHAIN_NAME_LEN];
 };
 
@@ -235,6 +245,7 @@ struct dm_chain_fault {
  * @block: first block
  * @count: blocks, within one region
  * @bytes: that have to be read
+ * @open: bytes of which it is not known yet what becomes of them (job->lock)
  * @began: when it started, ns, if that was with a guest at work; else 0
  * @entry: what the dispatcher found in the first
  * @what: unless they only become zero, what has to be done with each block: the
@@ -254,6 +265,7 @@ struct dm_chain_unit {
 	u64 block;
 	u32 count;
 	u64 bytes;
+	u64 open;
 	u64 began;
 	u8 entry;
 	u8 what[DM_CHAIN_UNIT_BLOCKS];
@@ -266,44 +278,76 @@ struct dm_chain_unit {
 };
 
 /**
+ * struct dm_chain_progress - how far a job has come
+ * @cursor: block that the next look begins at
+ * @copied: bytes
+ * @zeroed: bytes that became zero, those read first included
+ */
+struct dm_chain_progress {
+	u64 cursor;
+	u64 copied;
+	u64 zeroed;
+};
+
+/**
  * struct dm_chain_job - a stream job
- * @ref: the layer's reference, and one of each presuspend that waits
+ * @ref: the layer's, or the chain's of a concluded one, and one of each
+ *	presuspend that waits
+ * @list: in chain->concluded (chain->lock)
  * @chain: the view that drives it
  * @top: the layer it belongs to
+ * @top_name: its name at its end (chain->lock)
  * @id: as given by the user
  * @base: its base's name at its end, "" before (chain->lock)
  * @bottom_uuid: of the lowest layer that is copied; ids and positions change
  *	with a reload, this does not
  * @bottom_raw: that layer is a raw base and has none
+ * @on_error: what to do about errors
+ * @auto_finalize: it does not wait for a verb before it changes the chain
+ * @auto_dismiss: it does not wait for one after that
+ * @verify: what was written is read back
  * @started: seconds since the epoch
- * @begin: when it started
+ * @begin: when it started, or came back
+ * @ended: when it was through
+ * @ready: it has its memory, and has counted what there is to do (dispatcher)
  * @lock: protects what follows, up to @walk
  * @state: as verbs see it: paused as soon as a pause was accepted. Changes
  *	under chain->lock too
  * @announced: state of the last event
+ * @held: paused by the table, not by the user: the record does not say so
+ * @finalize: the verb was given
  * @draining: it waits for reads of the layers that it has dropped
+ * @reaim: the chain below it has changed: no unit begins before the walk is
+ *	aimed anew
  * @stopped: the device is suspended
  * @gone: not kicked any more
  * @in_flight: busy units
  * @idle: woken when that is 0
- * @fault: the failure with the lowest offset
+ * @fault: the failure with the lowest offset that it has to stop or end for
+ * @ignored: the one with the lowest offset that it went on after
+ * @untold: no event was sent for @ignored
+ * @faults: all that failed in this pass, or since it was resumed
+ * @io_status: why it is paused or pending
+ * @error: that goes with it, positive errno
  * @speed: bytes per second, 0 = unlimited
  * @due: when the speed allows the next unit
  * @pace: without a speed
- * @cursor: next block to look at; changed by the dispatcher only
+ * @now: progress; the cursor is changed by the dispatcher only
+ * @durable: what a power cut leaves of it
+ * @seen: highest cursor ever, blocks
+ * @rewind: lowest block of a unit that was given up (units)
  * @pass: 0 until the cursor has reached the end once
  * @found: there was something to do in this pass
- * @copied: bytes
- * @zeroed: bytes that became zero, those read first included
- * @skipped: bytes of the first pass with nothing to do
- * @remaining: bytes still to be read and copied, not exact: see
- *	dm_chain_job_remaining()
+ * @open: sum over the units in flight
+ * @remaining: bytes still to be read and copied, not exact: see report.c
  * @rate_since: begin of the current window
  * @rate_bytes: copied in it
  * @rate: of the window before, bytes per second
  * @unsaved: states of an intermediate top changed since its last commit
  * @unsaved_bytes: how much
  * @unsaved_since: since when, jiffies
+ * @unrecorded: the record does not have the speed and the like
+ * @recorded: when it was written, jiffies
  * @core_pages: pages of an intermediate top that came into core since then
  *	(dispatcher)
  * @walk: what to copy. Written only while no unit is in flight, but for the
@@ -313,33 +357,50 @@ struct dm_chain_unit {
  */
 struct dm_chain_job {
 	struct kref ref;
+	struct list_head list;
 	struct dm_chain *chain;
 	struct dm_chain_layer *top;
+	char top_name[DM_CHAIN_NAME_LEN];
 	char id[DM_CHAIN_NAME_LEN];
 	char base[DM_CHAIN_NAME_LEN];
 	u8 bottom_uuid[DM_CHAIN_UUID_LEN];
 	bool bottom_raw;
+	enum dm_chain_on_error on_error;
+	bool auto_finalize;
+	bool auto_dismiss;
+	bool verify;
 	time64_t started;
 	ktime_t begin;
+	ktime_t ended;
+	bool ready;
 
 	spinlock_t lock;	/* see "Locking" in dm-chain.h */
 	enum dm_chain_job_state state;
 	enum dm_chain_job_state announced;
+	bool held;
+	bool finalize;
 	bool draining;
+	bool reaim;
 	bool stopped;
 	bool gone;
 	unsigned int in_flight;
 	wait_queue_head_t idle;
 	struct dm_chain_fault fault;
+	struct dm_chain_fault ignored;
+	bool untold;
+	struct dm_chain_faults faults;
+	enum dm_chain_io_status io_status;
+	int error;
 	u64 speed;
 	ktime_t due;
 	struct dm_chain_pace pace;
-	u64 cursor;
+	struct dm_chain_progress now;
+	struct dm_chain_progress durable;
+	u64 seen;
+	u64 rewind;
 	unsigned int pass;
 	bool found;
-	u64 copied;
-	u64 zeroed;
-	u64 skipped;
+	u64 open;
 	u64 remaining;
 	ktime_t rate_since;
 	u64 rate_bytes;
@@ -347,6 +408,8 @@ struct dm_chain_job {
 	bool unsaved;
 	u64 unsaved_bytes;
 	unsigned long unsaved_since;
+	bool unrecorded;
+	unsigned long recorded;
 	unsigned int core_pages;
 
 	struct dm_chain_walk walk;
@@ -361,7 +424,9 @@ static inline u64 dm_chain_job_len(const struct dm_chain_job *job)
 
 /* dm-chain-unit.c */
 
-/* Allocate and free the units' memory. Context: process. 0 or -ENOMEM. */
+/* Allocate the units' buffers, if they are not there, and free them. Context:
+ * process, GFP_NOIO. 0 or -ENOMEM.
+ */
 int dm_chain_units_init(struct dm_chain_job *job);
 void dm_chain_units_exit(struct dm_chain_job *job);
 
@@ -412,8 +477,16 @@ int dm_chain_copy_save(struct dm_chain_job *job);
 
 /* dm-chain-job.c */
 
-/* The dispatcher. */
-void dm_chain_job_work(struct work_struct *work);
+/* A job of the layer at @top, in state null, with what it needs but its units.
+ * Context: process, GFP_NOIO, chain->lock held. NULL: no memory.
+ */
+struct dm_chain_job *dm_chain_job_alloc(struct dm_chain *chain, const char *id,
+					struct dm_chain_layer *top);
+
+/* Its units' memory, and a count of what there is to do. Context: process,
+ * GFP_NOIO; the walk is aimed. 0 or -ENOMEM.
+ */
+int dm_chain_job_prepare(struct dm_chain_job *job);
 
 void dm_chain_job_put(struct dm_chain_job *job);
 
@@ -421,23 +494,49 @@ void dm_chain_job_put(struct dm_chain_job *job);
 void dm_chain_job_set_state(struct dm_chain_job *job,
 			    enum dm_chain_job_state state);
 
-/* Send an event; that of a state only once. chain->lock held. */
+/* Send an event that is not of an error; that of a state only once. chain->lock
+ * held.
+ */
 void dm_chain_job_event(struct dm_chain_job *job, enum dm_chain_event event);
+
+/* Send the event of an error. chain->lock held. */
+void dm_chain_job_event_error(struct dm_chain_job *job,
+			      const struct dm_chain_fault *fault,
+			      enum dm_chain_on_error action);
 
 /* Run the dispatcher now. job->lock held. */
 void dm_chain_job_kick(struct dm_chain_job *job);
 
-/* Note a failure; that with the lowest offset counts. job->lock held. */
-void dm_chain_job_fail(struct dm_chain_job *job, int error, bool write, u8 id,
-		       u64 at);
+/* What is done about a failure of this job. */
+enum dm_chain_on_error dm_chain_job_action(const struct dm_chain_job *job,
+					   const struct dm_chain_fault *fault);
+
+/**
+ * dm_chain_job_fail() - note a failure; that with the lowest offset counts
+ * @job: the job
+ * @fault: what failed, but for the layer's name
+ * @id: of the layer that was read or written
+ *
+ * Context: process, job->lock held. Return: true if the job goes on behind it.
+ */
+bool dm_chain_job_fail(struct dm_chain_job *job,
+		       const struct dm_chain_fault *fault, u8 id);
 
 /* First byte that was not looked at yet, of a failed job not copied. job->lock
  * held.
  */
 u64 dm_chain_job_offset(const struct dm_chain_job *job);
 
-/* State as users see it: paused only when the offset stands still. job->lock
- * held.
+/* Bytes that there was nothing to do with. job->lock held. */
+u64 dm_chain_job_skipped(const struct dm_chain_job *job);
+
+/* First block that a unit in flight or the dispatcher may still come to.
+ * job->lock held.
+ */
+u64 dm_chain_job_low(const struct dm_chain_job *job);
+
+/* State as users see it: paused only when the offset stands still, concluded
+ * only when layers can be released. job->lock held.
  */
 enum dm_chain_job_state dm_chain_job_shown(const struct dm_chain_job *job);
 
@@ -450,11 +549,49 @@ bool dm_chain_job_positions(const struct dm_chain_job *job, unsigned int *top,
 /* Name of the layer below the bottom, "-" without one. chain->lock held. */
 const char *dm_chain_job_base(const struct dm_chain_job *job);
 
-/* Job of the layer at a position of the chain or NULL. chain->lock held. */
+/* Live job of the layer at a position of the chain or NULL. chain->lock held. */
 struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos);
 
-/* Job with this id or NULL. chain->lock held. */
+/* Job with this id, live or concluded, or NULL. chain->lock held. */
 struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id);
+
+/* The dispatcher. */
+void dm_chain_job_work(struct work_struct *work);
+
+/* dm-chain-end.c: called by the dispatcher, with no unit in flight */
+
+/* Stop for a failure, or end because of it. Return: true if the job ended. */
+bool dm_chain_job_fault(struct dm_chain_job *job);
+
+/* The job was cancelled, or everything is copied: end, or wait for "finalize".
+ * Return: true if the job ended; it may be freed then.
+ */
+bool dm_chain_job_end(struct dm_chain_job *job);
+
+/* dm-chain-record.c: what the top's superblock says of its job */
+
+/**
+ * dm_chain_job_record() - write the record of a live job
+ * @job: the job; one that is about to end has none
+ *
+ * The cursor is the durable one.
+ *
+ * Context: process, GFP_NOIO. Takes meta_lock and job->lock. Return: 0 or a
+ * negative errno.
+ */
+int dm_chain_job_record(struct dm_chain_job *job);
+
+/**
+ * dm_chain_job_record_result() - replace the record by the result
+ * @job: the job
+ * @status: how it ended
+ * @backing: if not NULL, what the top rests on from now on; the same write
+ *
+ * Context: process, GFP_NOIO, chain->lock held. Return: 0 or a negative errno.
+ */
+int dm_chain_job_record_result(struct dm_chain_job *job,
+			       enum dm_chain_result_status status,
+			       const struct dm_chain_backing *backing);
 
 /* dm-chain-start.c */
 

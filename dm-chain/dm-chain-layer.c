@@ -203,15 +203,15 @@ free:
 	goto out;
 }
 
-bool dm_chain_table_uses(const struct dm_chain_table *t,
-			 const struct dm_chain_layer *layer)
+struct dm_chain_entry *dm_chain_table_entry(struct dm_chain_table *t,
+					    const struct dm_chain_layer *layer)
 {
 	unsigned int i;
 
 	for (i = 0; i < t->nr; i++)
 		if (t->entry[i].layer == layer)
-			return true;
-	return false;
+			return &t->entry[i];
+	return NULL;
 }
 
 unsigned int dm_chain_layer_users(struct dm_chain_layer *layer)
@@ -221,13 +221,13 @@ unsigned int dm_chain_layer_users(struct dm_chain_layer *layer)
 
 	lockdep_assert_held(&dm_chain_registry);
 	list_for_each_entry(t, &dm_chain_tables, list) {
-		bool counted = !dm_chain_table_uses(t, layer);
+		bool counted = !dm_chain_table_entry(t, layer);
 
 		list_for_each_entry(earlier, &dm_chain_tables, list) {
 			if (counted || earlier == t)
 				break;
 			counted = earlier->md == t->md &&
-				  dm_chain_table_uses(earlier, layer);
+				  dm_chain_table_entry(earlier, layer);
 		}
 		n += !counted;
 	}

@@ -15,6 +15,7 @@
 #include "dm-chain-pageset.h"
 
 struct dm_chain;
+struct dm_chain_entry;
 struct dm_chain_job;
 struct dm_chain_owner_node;
 struct dm_chain_table;
@@ -169,8 +170,9 @@ void dm_chain_layer_upgrade(struct dm_chain_layer *layer);
 /* Allocate what commits need. Context: process, GFP_NOIO. 0 or -ENOMEM. */
 int dm_chain_layer_prepare(struct dm_chain_layer *layer);
 
-bool dm_chain_table_uses(const struct dm_chain_table *t,
-			 const struct dm_chain_layer *layer);
+/* The entry of a table that names a layer, or NULL. */
+struct dm_chain_entry *dm_chain_table_entry(struct dm_chain_table *t,
+					    const struct dm_chain_layer *layer);
 
 /* Number of mapped devices whose tables use it. */
 unsigned int dm_chain_layer_users(struct dm_chain_layer *layer);

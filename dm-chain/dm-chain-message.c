@@ -207,16 +207,6 @@ static int message_layers(struct dm_chain_table *t, char *result,
 
 /* ---- dispatch ---- */
 
-static int message_failed(struct dm_chain *chain, const struct dm_chain_msg *msg,
-			  struct dm_chain_why *why)
-{
-	/* No job of this version goes on after a failure: there are no ranges. */
-	if (!dm_chain_job_find(chain, msg->job))
-		return dm_chain_refuse(why, -ENOENT, "there is no job '%s'",
-				       msg->job);
-	return 0;
-}
-
 static int message_query(struct dm_chain_table *t,
 			 const struct dm_chain_msg *msg, char *result,
 			 unsigned int maxlen, struct dm_chain_why *why)
@@ -226,7 +216,8 @@ static int message_query(struct dm_chain_table *t,
 
 	switch (msg->kind) {
 	case DM_CHAIN_MSG_JOB_FAILED:
-		return message_failed(chain, msg, why);
+		return dm_chain_job_failed_reply(chain, msg->job, result,
+						 maxlen, &sz, why);
 	case DM_CHAIN_MSG_ESTIMATE:
 		return dm_chain_estimate_reply(chain, msg, result, maxlen, &sz,
 					       why);
@@ -287,7 +278,9 @@ static int message_run(struct dm_chain_table *t, unsigned int argc, char **argv,
 
 	/* Who else uses a layer is known to the registry. */
 	registry = !r && (msg.kind == DM_CHAIN_MSG_STREAM ||
-			  msg.kind == DM_CHAIN_MSG_LAYERS);
+			  msg.kind == DM_CHAIN_MSG_LAYERS ||
+			  (msg.kind == DM_CHAIN_MSG_JOB &&
+			   msg.verb == DM_CHAIN_VERB_RESUME));
 	if (registry)
 		mutex_lock(&dm_chain_registry);
 	mutex_lock(&chain->lock);

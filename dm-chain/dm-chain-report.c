@@ -26,6 +26,9 @@ struct snapshot {
 	u64 remaining;
 	u64 speed;
 	u64 rate;
+	u64 left;
+	u64 elapsed_ms;
+	enum dm_chain_io_status io_status;
 	int error;
 };
 
@@ -49,9 +52,9 @@ static void job_snapshot(struct dm_chain_job *job, struct snapshot *now)
 	now->state = dm_chain_job_shown(job);
 	now->paused = job->state == DM_CHAIN_JOB_PAUSED;
 	now->offset = dm_chain_job_offset(job);
-	now->copied = job->copied;
-	now->zeroed = job->zeroed;
-	now->skipped = job->skipped;
+	now->copied = job->now.copied;
+	now->zeroed = job->now.zeroed;
+	now->skipped = dm_chain_job_skipped(job);
 	/*
 	 * An upper bound: blocks that the guest took meanwhile are noticed when
 	 * the cursor comes to them only if a unit was on its way.
@@ -59,55 +62,117 @@ static void job_snapshot(struct dm_chain_job *job, struct snapshot *now)
 	now->remaining = min(job->remaining,
 			     dm_chain_job_len(job) - now->offset);
 	now->speed = job->speed;
-	now->rate = now->paused ? 0 : job_rate(job);
-	now->error = -job->fault.error;
+	now->rate = now->state == DM_CHAIN_JOB_RUNNING ? job_rate(job) : 0;
+	now->left = 0;
+	if (now->rate)
+		now->left = div64_u64(now->remaining + now->rate - 1, now->rate);
+	now->elapsed_ms = ktime_ms_delta(job->ended ? job->ended : ktime_get(),
+					 job->begin);
+	now->io_status = job->io_status;
+	now->error = job->error;
 	spin_unlock(&job->lock);
 }
 
-static const char *io_status(int error)
+static const char *const io_status_names[] = {
+	[DM_CHAIN_IO_OK] = "ok",
+	[DM_CHAIN_IO_FAILED] = "failed",
+	[DM_CHAIN_IO_NOSPACE] = "nospace",
+};
+
+static const char *on_off(bool on)
 {
-	if (!error)
-		return "ok";
-	return error == ENOSPC ? "nospace" : "failed";
+	return on ? "on" : "off";
 }
 
-/* As the table calls the layer at a position of the chain. */
-static const char *layer_name(struct dm_chain *chain, unsigned int pos)
+/*
+ * The jobs of a chain, one after the other: the live ones from the base up, then
+ * those that wait for "dismiss". *@name gets what the top is called. NULL: that
+ * was the last.
+ */
+static struct dm_chain_job *next_job(struct dm_chain *chain, unsigned int *pos,
+				     struct dm_chain_job *job, const char **name)
 {
-	return chain->slot[chain->order[pos]].name;
+	lockdep_assert_held(&chain->lock);
+	while (*pos < chain->nr) {
+		*name = chain->slot[chain->order[*pos]].name;
+		job = dm_chain_job_at(chain, (*pos)++);
+		if (job)
+			return job;
+	}
+	if (*pos == chain->nr) {
+		(*pos)++;
+		job = list_first_entry_or_null(&chain->concluded,
+					       struct dm_chain_job, list);
+	} else {
+		job = list_is_last(&job->list, &chain->concluded) ?
+		      NULL : list_next_entry(job, list);
+	}
+	if (job)
+		*name = job->top_name;
+	return job;
+}
+
+static unsigned int job_emit(struct dm_chain_job *job, const char *top,
+			     char *result, unsigned int maxlen, unsigned int sz)
+{
+	struct snapshot now;
+
+	job_snapshot(job, &now);
+	DMEMIT("%sid=%s type=stream status=%s top=%s base=%s", sz ? "\n" : "",
+	       job->id, dm_chain_job_state_name(now.state), top,
+	       dm_chain_job_base(job));
+	DMEMIT(" offset=%llu len=%llu copied=%llu zeroed=%llu skipped=%llu remaining=%llu",
+	       now.offset, dm_chain_job_len(job), now.copied, now.zeroed,
+	       now.skipped, now.remaining);
+	DMEMIT(" speed=%llu rate=%llu seconds-left=%llu elapsed-ms=%llu",
+	       now.speed, now.rate, now.left, now.elapsed_ms);
+	DMEMIT(" paused=%d io-status=%s auto-finalize=%s auto-dismiss=%s",
+	       now.paused, io_status_names[now.io_status],
+	       on_off(job->auto_finalize), on_off(job->auto_dismiss));
+	DMEMIT(" failed=%llu error=%d", job->faults.nr + job->faults.lost,
+	       now.error);
+	DMEMIT(" floor=%llu ceiling=%llu verify=%s on-error=%s",
+	       job->pace.floor, job->pace.ceiling, on_off(job->verify),
+	       dm_chain_on_error_name(job->on_error));
+	return sz;
 }
 
 void dm_chain_jobs_reply(struct dm_chain *chain, char *result,
 			 unsigned int maxlen, unsigned int *pos)
 {
-	unsigned int sz = *pos, i;
+	unsigned int sz = *pos, i = 0;
+	struct dm_chain_job *job = NULL;
+	const char *top;
 
-	lockdep_assert_held(&chain->lock);
-	for (i = 0; i < chain->nr; i++) {
-		struct dm_chain_job *job = dm_chain_job_at(chain, i);
-		struct snapshot now;
-		u64 left = 0;
-
-		if (!job)
-			continue;
-		job_snapshot(job, &now);
-		if (now.rate)
-			left = div64_u64(now.remaining + now.rate - 1, now.rate);
-		DMEMIT("%sid=%s type=stream status=%s top=%s base=%s", sz ? "\n" : "",
-		       job->id, dm_chain_job_state_name(now.state),
-		       layer_name(chain, i), dm_chain_job_base(job));
-		DMEMIT(" offset=%llu len=%llu copied=%llu zeroed=%llu skipped=%llu remaining=%llu",
-		       now.offset, dm_chain_job_len(job), now.copied,
-		       now.zeroed, now.skipped, now.remaining);
-		DMEMIT(" speed=%llu rate=%llu seconds-left=%llu elapsed-ms=%lld",
-		       now.speed, now.rate, left,
-		       ktime_ms_delta(ktime_get(), job->begin));
-		DMEMIT(" paused=%d io-status=%s", now.paused,
-		       io_status(now.error));
-		DMEMIT(" auto-finalize=on auto-dismiss=on failed=0 error=%d",
-		       now.error);
-	}
+	while ((job = next_job(chain, &i, job, &top)))
+		sz = job_emit(job, top, result, maxlen, sz);
 	*pos = sz;
+}
+
+int dm_chain_job_failed_reply(struct dm_chain *chain, const char *id,
+			      char *result, unsigned int maxlen,
+			      unsigned int *pos, struct dm_chain_why *why)
+{
+	struct dm_chain_job *job = dm_chain_job_find(chain, id);
+	struct dm_chain_fault_range *ranges;
+	unsigned int sz = *pos, i, nr;
+
+	if (!job)
+		return dm_chain_refuse(why, -ENOENT, "there is no job '%s'", id);
+	ranges = kmalloc(sizeof(job->faults.range), GFP_KERNEL);
+	if (!ranges)
+		return dm_chain_refuse(why, -ENOMEM, "out of memory");
+	spin_lock(&job->lock);
+	nr = job->faults.nr;
+	memcpy(ranges, job->faults.range, nr * sizeof(*ranges));
+	spin_unlock(&job->lock);
+	for (i = 0; i < nr; i++)
+		DMEMIT("%slayer=%s offset=%llu length=%llu error=%d",
+		       sz ? "\n" : "", ranges[i].layer, ranges[i].offset,
+		       ranges[i].length, ranges[i].error);
+	kfree(ranges);
+	*pos = sz;
+	return 0;
 }
 
 void dm_chain_jobs_last_reply(struct dm_chain *chain, char *result,
@@ -208,7 +273,9 @@ out:
 void dm_chain_jobs_status(struct dm_chain *chain, char *result,
 			  unsigned int maxlen, unsigned int *pos)
 {
-	unsigned int sz = *pos, i, nr = 0;
+	unsigned int sz = *pos, i = 0, nr = 0;
+	struct dm_chain_job *job = NULL;
+	const char *top;
 
 	lockdep_assert_held(&chain->lock);
 	/* Of an inactive table: the jobs live under the lock of another chain. */
@@ -217,19 +284,17 @@ void dm_chain_jobs_status(struct dm_chain *chain, char *result,
 		*pos = sz;
 		return;
 	}
-	for (i = 0; i < chain->nr; i++)
-		nr += !!dm_chain_job_at(chain, i);
+	while ((job = next_job(chain, &i, job, &top)))
+		nr++;
 	DMEMIT(" %u", nr);
-	for (i = 0; i < chain->nr; i++) {
-		struct dm_chain_job *job = dm_chain_job_at(chain, i);
+	i = 0;
+	while ((job = next_job(chain, &i, job, &top))) {
 		struct snapshot now;
 
-		if (!job)
-			continue;
 		job_snapshot(job, &now);
 		DMEMIT(" %s stream %s %s %s %llu/%llu", job->id,
-		       dm_chain_job_state_name(now.state),
-		       layer_name(chain, i), dm_chain_job_base(job), now.offset,
+		       dm_chain_job_state_name(now.state), top,
+		       dm_chain_job_base(job), now.offset,
 		       dm_chain_job_len(job));
 	}
 	*pos = sz;

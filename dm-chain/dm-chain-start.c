@@ -8,7 +8,6 @@
  */
 #include <linux/slab.h>
 
-#include "dm-chain-event.h"
 #include "dm-chain-job.h"
 
 int dm_chain_scope(struct dm_chain *chain, const struct dm_chain_msg *msg,
@@ -43,26 +42,6 @@ int dm_chain_scope(struct dm_chain *chain, const struct dm_chain_msg *msg,
 	return 0;
 }
 
-/* Words that a later version brings. */
-static int job_check_words(const struct dm_chain_msg *msg,
-			   struct dm_chain_why *why)
-{
-	if (msg->on_error != DM_CHAIN_ON_ERROR_REPORT)
-		return dm_chain_refuse(why, -EINVAL,
-				       "'on-error %s' is not supported by this version",
-				       dm_chain_on_error_name(msg->on_error));
-	if (!msg->auto_finalize)
-		return dm_chain_refuse(why, -EINVAL,
-				       "'auto-finalize off' is not supported by this version");
-	if (!msg->auto_dismiss)
-		return dm_chain_refuse(why, -EINVAL,
-				       "'auto-dismiss off' is not supported by this version");
-	if (msg->verify)
-		return dm_chain_refuse(why, -EINVAL,
-				       "'verify on' is not supported by this version");
-	return 0;
-}
-
 static int job_check_writable(struct dm_chain *chain,
 			      const struct dm_chain_slot *slot,
 			      struct dm_chain_why *why)
@@ -93,7 +72,7 @@ static int job_check_users(struct dm_chain *chain,
 
 	lockdep_assert_held(&dm_chain_registry);
 	list_for_each_entry(t, &dm_chain_tables, list) {
-		if (t->md != chain->md && dm_chain_table_uses(t, slot->layer))
+		if (t->md != chain->md && dm_chain_table_entry(t, slot->layer))
 			return dm_chain_refuse(why, -EBUSY,
 					       "top '%s' is in use by device %s too",
 					       slot->name,
@@ -113,38 +92,18 @@ static int job_check_busy(struct dm_chain *chain, unsigned int top,
 
 		if (!job)
 			continue;
-		if (dm_chain_job_positions(job, &t, &b) &&
-		    dm_chain_jobs_overlap(b, t, bottom, top))
+		/* One whose bottom is gone will end, but still writes its top. */
+		if (!dm_chain_job_positions(job, &t, &b)) {
+			t = i;
+			b = i;
+		}
+		if (dm_chain_jobs_overlap(b, t, bottom, top))
 			return dm_chain_refuse(why, -EBUSY,
-					       "layers '%s' to '%s' overlap those of job '%s'",
-					       chain->slot[chain->order[bottom]].name,
-					       chain->slot[chain->order[top]].name,
+					       "layer '%s' is in use by job '%s'",
+					       chain->slot[chain->order[max(b, bottom)]].name,
 					       job->id);
-		return dm_chain_refuse(why, -EBUSY,
-				       "job '%s' is live: this version runs one job at a time",
-				       job->id);
 	}
 	return job_check_users(chain, &chain->slot[chain->order[top]], why);
-}
-
-/* What the layers above the base hold, hidden or not: the most there can be. */
-static u64 job_upper_bound(struct dm_chain_job *job)
-{
-	const struct dm_chain_walk *w = &job->walk;
-	u64 bytes = 0, data, zero;
-	unsigned int i;
-
-	for (i = w->bottom; i < w->nr; i++) {
-		struct dm_chain_layer *layer = w->chain->slot[w->id[i]].layer;
-
-		if (dm_chain_layer_raw(layer)) {
-			bytes += layer->size;
-			continue;
-		}
-		dm_chain_layer_counts(layer, &data, &zero);
-		bytes += data * dm_chain_block_size(w->chain);
-	}
-	return min(bytes, dm_chain_job_len(job));
 }
 
 /* What Documentation/dm-chain.rst says. */
@@ -158,42 +117,61 @@ static_assert(sizeof(struct dm_chain_job) + DM_CHAIN_BLOCKS_PER_PAGE +
 
 static struct dm_chain_job *job_create(struct dm_chain *chain, const char *id,
 				       unsigned int top, unsigned int bottom,
-				       u64 speed)
+				       const struct dm_chain_msg *msg)
 {
 	struct dm_chain_layer *low = chain->slot[chain->order[bottom]].layer;
-	struct dm_chain_job *job = kzalloc(sizeof(*job), GFP_KERNEL);
-	u64 zero;
+	struct dm_chain_job *job;
 
+	job = dm_chain_job_alloc(chain, id,
+				 chain->slot[chain->order[top]].layer);
 	if (!job)
 		return NULL;
-	kref_init(&job->ref);
-	spin_lock_init(&job->lock);
-	init_waitqueue_head(&job->idle);
-	INIT_DELAYED_WORK(&job->work, dm_chain_job_work);
-	if (dm_chain_walk_init(&job->walk) || dm_chain_units_init(job)) {
-		dm_chain_job_put(job);
-		return NULL;
-	}
-	job->chain = chain;
-	job->top = chain->slot[chain->order[top]].layer;
-	strscpy(job->id, id, sizeof(job->id));
 	job->bottom_raw = dm_chain_layer_raw(low);
 	if (!job->bottom_raw)
 		memcpy(job->bottom_uuid, low->sb.uuid, DM_CHAIN_UUID_LEN);
+	job->on_error = msg->on_error;
+	job->auto_finalize = msg->auto_finalize;
+	job->auto_dismiss = msg->auto_dismiss;
+	job->verify = msg->verify;
 	job->started = ktime_get_real_seconds();
-	job->begin = ktime_get();
-	job->due = job->begin;
-	job->rate_since = job->begin;
-	job->speed = speed;
-	job->found = true;
-	job->state = DM_CHAIN_JOB_NULL;
-	dm_chain_copy_begin(job);
+	job->speed = msg->speed;
 	dm_chain_walk_aim(&job->walk, chain, top, bottom);
-	if (job->walk.active)
-		dm_chain_walk_count(&job->walk, &job->remaining, &zero);
-	else
-		job->remaining = job_upper_bound(job);
+	if (dm_chain_job_prepare(job) || dm_chain_layer_prepare(job->top)) {
+		dm_chain_job_put(job);
+		return NULL;
+	}
 	return job;
+}
+
+static void job_changed(struct dm_chain_job *job)
+{
+	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
+	spin_lock(&job->lock);
+	dm_chain_job_kick(job);
+	spin_unlock(&job->lock);
+}
+
+/* Make it the layer's, on disk too, and let it run. */
+static int job_begin(struct dm_chain_job *job, struct dm_chain_why *why)
+{
+	int r;
+
+	dm_chain_job_set_state(job, DM_CHAIN_JOB_CREATED);
+	r = dm_chain_job_record(job);
+	if (r) {
+		dm_chain_refuse(why, -EIO,
+				"job '%s' could not be recorded in its top's superblock: error %d",
+				job->id, r);
+		dm_chain_job_put(job);
+		return -EIO;
+	}
+	mutex_lock(&job->top->meta_lock);
+	job->top->job = job;
+	mutex_unlock(&job->top->meta_lock);
+	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
+	dm_chain_job_set_state(job, DM_CHAIN_JOB_RUNNING);
+	job_changed(job);
+	return 0;
 }
 
 int dm_chain_job_start(struct dm_chain *chain, const struct dm_chain_msg *msg,
@@ -206,9 +184,7 @@ int dm_chain_job_start(struct dm_chain *chain, const struct dm_chain_msg *msg,
 	int r;
 
 	lockdep_assert_held(&chain->lock);
-	r = job_check_words(msg, why);
-	if (!r)
-		r = dm_chain_scope(chain, msg, &top, &bottom, why);
+	r = dm_chain_scope(chain, msg, &top, &bottom, why);
 	if (r)
 		return r;
 	slot = &chain->slot[chain->order[top]];
@@ -232,23 +208,13 @@ int dm_chain_job_start(struct dm_chain *chain, const struct dm_chain_msg *msg,
 		return 0;
 	}
 
-	job = job_create(chain, id, top, bottom, msg->speed);
-	if (!job || dm_chain_layer_prepare(job->top)) {
-		if (job)
-			dm_chain_job_put(job);
+	job = job_create(chain, id, top, bottom, msg);
+	if (!job)
 		return dm_chain_refuse(why, -ENOMEM, "out of memory");
-	}
-	mutex_lock(&job->top->meta_lock);
-	job->top->job = job;
-	mutex_unlock(&job->top->meta_lock);
-	dm_chain_job_set_state(job, DM_CHAIN_JOB_CREATED);
-	dm_chain_job_set_state(job, DM_CHAIN_JOB_RUNNING);
-	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
-	spin_lock(&job->lock);
-	dm_chain_job_kick(job);
-	spin_unlock(&job->lock);
-	return 0;
+	return job_begin(job, why);
 }
+
+/* ---- verbs ---- */
 
 /* What was copied at the old speed is paid for at the new one: the product of
  * time left and speed is at most that of one unit.
@@ -258,7 +224,7 @@ static void job_set_speed(struct dm_chain_job *job, u64 speed)
 	ktime_t now = ktime_get();
 	s64 left;
 
-	spin_lock(&job->lock);
+	lockdep_assert_held(&job->lock);
 	left = ktime_to_ns(ktime_sub(job->due, now));
 	if (!speed || !job->speed || left < 0)
 		left = 0;
@@ -266,23 +232,162 @@ static void job_set_speed(struct dm_chain_job *job, u64 speed)
 		left = div64_u64(left * job->speed, speed);
 	job->due = ktime_add_ns(now, left);
 	job->speed = speed;
+}
+
+/*
+ * It takes effect at once. The dispatcher records it, soon: who slows a job
+ * down because the disk is busy should not wait for the disk.
+ */
+static int job_set_rate(struct dm_chain_job *job,
+			const struct dm_chain_msg *msg)
+{
+	spin_lock(&job->lock);
+	if (msg->verb == DM_CHAIN_VERB_SET_SPEED)
+		job_set_speed(job, msg->value);
+	else if (msg->verb == DM_CHAIN_VERB_SET_FLOOR)
+		dm_chain_pace_set(&job->pace, msg->value, job->pace.ceiling);
+	else
+		dm_chain_pace_set(&job->pace, job->pace.floor, msg->value);
+	job->unrecorded = true;
 	dm_chain_job_kick(job);
+	spin_unlock(&job->lock);
+	return 0;
+}
+
+static int job_not_recorded(const struct dm_chain_job *job, int error,
+			    struct dm_chain_why *why)
+{
+	return dm_chain_refuse(why, -EIO,
+			       "that could not be recorded in the superblock of the top of job '%s': error %d",
+			       job->id, error);
+}
+
+/* Nobody sees the new state before the record says so: see chain->lock. */
+static void job_force_state(struct dm_chain_job *job,
+			    enum dm_chain_job_state state)
+{
+	spin_lock(&job->lock);
+	job->state = state;
 	spin_unlock(&job->lock);
 }
 
-static void job_change_state(struct dm_chain_job *job,
-			     enum dm_chain_job_state state)
+static int job_pause(struct dm_chain_job *job, struct dm_chain_why *why)
 {
-	dm_chain_job_set_state(job, state);
-	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
+	enum dm_chain_job_state before = job->state;
+	int r;
+
+	dm_chain_job_set_state(job, DM_CHAIN_JOB_PAUSED);
+	r = dm_chain_job_record(job);
+	if (r)
+		job_force_state(job, before);
+	job_changed(job);
+	return r ? job_not_recorded(job, r, why) : 0;
+}
+
+static int job_resume(struct dm_chain_job *job, struct dm_chain_why *why)
+{
+	enum dm_chain_io_status io_status = job->io_status;
+	int r, error = job->error;
+	bool held = job->held;
+	unsigned int top, bottom;
+
+	if (dm_chain_job_positions(job, &top, &bottom)) {
+		r = job_check_users(job->chain,
+				    &job->chain->slot[job->chain->order[top]],
+				    why);
+		if (r)
+			return r;
+	}
 	spin_lock(&job->lock);
-	if (state == DM_CHAIN_JOB_RUNNING) {
+	job->held = false;
+	job->io_status = DM_CHAIN_IO_OK;
+	job->error = 0;
+	spin_unlock(&job->lock);
+	dm_chain_job_set_state(job, DM_CHAIN_JOB_RUNNING);
+	r = dm_chain_job_record(job);
+	spin_lock(&job->lock);
+	if (r) {
+		job->held = held;
+		job->io_status = io_status;
+		job->error = error;
+		job->state = DM_CHAIN_JOB_PAUSED;
+	} else {
+		dm_chain_faults_clear(&job->faults);
+		/* One that was held may have found no bottom. */
+		job->reaim |= held;
 		/* A pause does not count as a time of slow copying. */
 		job->rate_since = ktime_get();
 		job->rate_bytes = 0;
 	}
+	spin_unlock(&job->lock);
+	job_changed(job);
+	return r ? job_not_recorded(job, r, why) : 0;
+}
+
+static int job_cancel(struct dm_chain_job *job, struct dm_chain_why *why)
+{
+	enum dm_chain_job_state before = job->state;
+	struct dm_chain_fault fault = job->fault;
+	int r;
+
+	dm_chain_job_set_state(job, DM_CHAIN_JOB_ABORTING);
+	spin_lock(&job->lock);
+	memset(&job->fault, 0, sizeof(job->fault));
+	spin_unlock(&job->lock);
+	r = dm_chain_job_record_result(job, DM_CHAIN_RESULT_CANCELLED, NULL);
+	if (r) {
+		spin_lock(&job->lock);
+		job->fault = fault;
+		spin_unlock(&job->lock);
+		job_force_state(job, before);
+	}
+	job_changed(job);
+	return r ? job_not_recorded(job, r, why) : 0;
+}
+
+static int job_finalize(struct dm_chain_job *job, struct dm_chain_why *why)
+{
+	if (job->finalize)
+		return dm_chain_refuse(why, -EINVAL,
+				       "job '%s' is being finalized already",
+				       job->id);
+	spin_lock(&job->lock);
+	job->finalize = true;
+	job->io_status = DM_CHAIN_IO_OK;
+	job->error = 0;
+	/* Once more over the map: a job ends behind a pass that found nothing. */
+	job->reaim = true;
 	dm_chain_job_kick(job);
 	spin_unlock(&job->lock);
+	return 0;
+}
+
+static int job_dismiss(struct dm_chain_job *job)
+{
+	list_del(&job->list);
+	dm_chain_job_set_state(job, DM_CHAIN_JOB_NULL);
+	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
+	dm_chain_job_put(job);
+	return 0;
+}
+
+static int job_verb(struct dm_chain_job *job, const struct dm_chain_msg *msg,
+		    struct dm_chain_why *why)
+{
+	switch (msg->verb) {
+	case DM_CHAIN_VERB_PAUSE:
+		return job_pause(job, why);
+	case DM_CHAIN_VERB_RESUME:
+		return job_resume(job, why);
+	case DM_CHAIN_VERB_CANCEL:
+		return job_cancel(job, why);
+	case DM_CHAIN_VERB_FINALIZE:
+		return job_finalize(job, why);
+	case DM_CHAIN_VERB_DISMISS:
+		return job_dismiss(job);
+	default:
+		return job_set_rate(job, msg);
+	}
 }
 
 int dm_chain_job_control(struct dm_chain *chain,
@@ -292,15 +397,14 @@ int dm_chain_job_control(struct dm_chain *chain,
 	struct dm_chain_job *job;
 
 	lockdep_assert_held(&chain->lock);
-	if (msg->verb == DM_CHAIN_VERB_SET_FLOOR ||
-	    msg->verb == DM_CHAIN_VERB_SET_CEILING)
-		return dm_chain_refuse(why, -EINVAL,
-				       "'%s' is not supported by this version",
-				       dm_chain_verb_name(msg->verb));
 	job = dm_chain_job_find(chain, msg->job);
 	if (!job)
 		return dm_chain_refuse(why, -ENOENT, "there is no job '%s'",
 				       msg->job);
+	if (job->draining)
+		return dm_chain_refuse(why, -EINVAL,
+				       "job '%s' has changed the chain and is about to end",
+				       job->id);
 	if (!dm_chain_verb_allowed(job->state, msg->verb))
 		return dm_chain_refuse(why, -EINVAL,
 				       "job '%s' in state '%s' does not accept '%s'",
@@ -309,28 +413,9 @@ int dm_chain_job_control(struct dm_chain *chain,
 				       dm_chain_verb_name(msg->verb));
 
 	/* It could not even end: its result could not be recorded. */
-	if (job->stopped)
+	if (job->state != DM_CHAIN_JOB_CONCLUDED && job->stopped)
 		return dm_chain_refuse(why, -EROFS,
 				       "job '%s' rests while the device is read-only",
 				       job->id);
-
-	switch (msg->verb) {
-	case DM_CHAIN_VERB_PAUSE:
-		job_change_state(job, DM_CHAIN_JOB_PAUSED);
-		break;
-	case DM_CHAIN_VERB_RESUME:
-		job_change_state(job, DM_CHAIN_JOB_RUNNING);
-		break;
-	case DM_CHAIN_VERB_CANCEL:
-		job_change_state(job, DM_CHAIN_JOB_ABORTING);
-		break;
-	case DM_CHAIN_VERB_SET_SPEED:
-		job_set_speed(job, msg->value);
-		break;
-	default:
-		return dm_chain_refuse(why, -EINVAL,
-				       "'%s' is not supported by this version",
-				       dm_chain_verb_name(msg->verb));
-	}
-	return 0;
+	return job_verb(job, msg, why);
 }

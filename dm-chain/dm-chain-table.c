@@ -428,25 +428,33 @@ static int dm_chain_check_all(struct dm_chain_ctor *x)
 static int dm_chain_check_shared(struct dm_chain_ctor *x)
 {
 	struct dm_chain_table *t = x->t, *other;
+	struct dm_chain_entry *e;
 	unsigned int i;
+	int r = 0;
 
+	/* A recorded job comes back under this lock, unless it sees the mark. */
+	mutex_lock(&dm_chains_lock);
 	list_for_each_entry(other, &dm_chain_tables, list) {
 		if (other->md == t->md)
 			continue;
-		for (i = 0; i < t->nr; i++) {
+		for (i = 0; i < t->nr && !r; i++) {
 			struct dm_chain_layer *layer = t->entry[i].layer;
 
-			if (!dm_chain_table_uses(other, layer))
+			e = dm_chain_table_entry(other, layer);
+			if (!e)
 				continue;
-			if (i == t->nr - 1 || layer->job ||
+			if (i == t->nr - 1 || READ_ONCE(layer->job) ||
 			    other->entry[other->nr - 1].layer == layer)
-				return dm_chain_refuse(&x->why, -EBUSY,
-						       "layer %s is in use by device %s",
-						       t->entry[i].name,
-						       dm_device_name(other->md));
+				r = dm_chain_refuse(&x->why, -EBUSY,
+						    "layer %s is in use by device %s",
+						    t->entry[i].name,
+						    dm_device_name(other->md));
+			e->shared = true;
+			t->entry[i].shared = true;
 		}
 	}
-	return 0;
+	mutex_unlock(&dm_chains_lock);
+	return r;
 }
 
 /* ---- taking the objects ---- */

@@ -19,20 +19,40 @@
  * compare and exchange, so that a layer above that took the block keeps it.
  *
  * Either way a block becomes the top's only when its data is written, and the
- * memory for that was taken before.
+ * memory for that was taken before. With verify on, it has been read back, too.
+ *
+ * What fails is tried again block by block, so that it is known which ones do.
  */
 #include <linux/slab.h>
 
 #include "dm-chain-job.h"
 
-static void unit_fail(struct dm_chain_unit *u, int error, bool write, u8 id,
-		      u64 block)
+/* Return: true if the job goes on behind the block. */
+static bool unit_fail(struct dm_chain_unit *u, struct dm_chain_fault *fault,
+		      u8 id, u64 block)
 {
 	struct dm_chain_job *job = u->job;
-	u64 at = block << (job->chain->block_shift + SECTOR_SHIFT);
+	bool goes_on;
+
+	fault->at = block << (job->chain->block_shift + SECTOR_SHIFT);
+	fault->bytes = dm_chain_walk_bytes(&job->walk, block, 1);
+	spin_lock(&job->lock);
+	goes_on = dm_chain_job_fail(job, fault, id);
+	spin_unlock(&job->lock);
+	return goes_on;
+}
+
+static void unit_no_memory(struct dm_chain_unit *u)
+{
+	struct dm_chain_job *job = u->job;
+	struct dm_chain_fault fault = {
+		.error = -ENOMEM,
+		.write = true,
+		.at = u->block << (job->chain->block_shift + SECTOR_SHIFT),
+	};
 
 	spin_lock(&job->lock);
-	dm_chain_job_fail(job, error, write, id, at);
+	dm_chain_job_fail(job, &fault, job->walk.top_id);
 	spin_unlock(&job->lock);
 }
 
@@ -136,44 +156,44 @@ static void unit_submit(struct dm_chain_unit *u, enum req_op op, u32 n, u32 run)
 	submit_bio(bio);
 }
 
-/* Note that a run failed. Return: as unit_io(). */
-static u32 unit_io_failed(struct dm_chain_unit *u, enum req_op op, u32 n, int r)
+/* One block failed. Return: true if there is nothing more to do with it. */
+static bool unit_io_failed(struct dm_chain_unit *u, enum req_op op, u32 n, int r)
 {
-	if (op == REQ_OP_WRITE)
-		unit_fail(u, r, true, u->job->walk.top_id, u->block + n);
-	else
-		unit_fail(u, r, false, u->what[n], u->block + n);
-	return n;
+	struct dm_chain_fault fault = { .error = r, .write = op == REQ_OP_WRITE };
+	u8 top = u->job->walk.top_id;
+
+	if (!unit_fail(u, &fault, fault.write ? top : u->what[n], u->block + n))
+		return false;
+	u->what[n] = top;
+	return true;
 }
 
-/* One after the other, to learn which of them fails. */
+/* One after the other, to learn which of them fail. */
 static u32 unit_io_again(struct dm_chain_unit *u, enum req_op op, u32 end)
 {
-	u32 n, run;
+	u32 n;
 	int r;
 
-	for (n = 0; n < end; n += run) {
-		run = unit_run(u, op, n, end);
+	for (n = 0; n < end; n++) {
 		if (!unit_is_data(u, n))
 			continue;
 		unit_io_begin(u);
-		unit_submit(u, op, n, run);
+		unit_submit(u, op, n, 1);
 		r = unit_io_end(u);
-		if (r)
-			return unit_io_failed(u, op, n, r);
+		if (r && !unit_io_failed(u, op, n, r))
+			return n;
 	}
 	return end;
 }
 
 /*
  * Read or write all data before @end. Return: how many blocks are through: @end,
- * or the first of the run that failed, which is noted.
+ * or the first that failed, if the job does not go on behind that.
  */
 static u32 unit_io(struct dm_chain_unit *u, enum req_op op, u32 end)
 {
-	u32 n, run, last = 0, runs = 0;
 	struct blk_plug plug;
-	int r;
+	u32 n, run;
 
 	unit_io_begin(u);
 	blk_start_plug(&plug);
@@ -182,15 +202,69 @@ static u32 unit_io(struct dm_chain_unit *u, enum req_op op, u32 end)
 		if (!unit_is_data(u, n))
 			continue;
 		unit_submit(u, op, n, run);
-		last = n;
-		runs++;
 	}
 	blk_finish_plug(&plug);
-	r = unit_io_end(u);
-	if (!r)
+	return unit_io_end(u) ? unit_io_again(u, op, end) : end;
+}
+
+/*
+ * Read a run back from the top. Return: how many of its blocks are what was
+ * written; less than @run if the job does not go on behind the next.
+ */
+static u32 unit_verify_run(struct dm_chain_unit *u, u32 n, u32 run)
+{
+	const struct dm_chain_walk *w = &u->job->walk;
+	struct dm_chain *chain = w->chain;
+	const struct dm_chain_slot *slot = &chain->slot[w->top_id];
+	struct dm_chain_buf *back = (u + DM_CHAIN_VERIFY_UNITS)->buf;
+	size_t bs = dm_chain_block_size(chain), bytes;
+	sector_t sector = (u->block + n) << chain->block_shift;
+	struct dm_chain_fault fault = {};
+	u32 i;
+
+	bytes = unit_bytes(u, REQ_OP_WRITE, n, run);
+	bytes = unit_round(slot->bdev, bytes, run * bs);
+	fault.error = dm_chain_rw(&chain->job_bios, slot->bdev, REQ_OP_READ,
+				  slot->start + sector, back, n * bs, bytes);
+	if (fault.error && run > 1) {
+		for (i = 0; i < run; i++)
+			if (!unit_verify_run(u, n + i, 1))
+				break;
+		return i;
+	}
+	for (i = 0; i < run && !fault.error; i++) {
+		size_t part = min(bs, bytes - i * bs);
+
+		if (dm_chain_buf_equal(u->buf, back, (n + i) * bs, part))
+			continue;
+		fault.error = -EILSEQ;
+		fault.fatal = true;
+		break;
+	}
+	if (!fault.error)
+		return run;
+	if (!unit_fail(u, &fault, w->top_id, u->block + n + i))
+		return i;
+	u->what[n + i] = w->top_id;
+	return run;
+}
+
+/* Return: as unit_io(). */
+static u32 unit_verify(struct dm_chain_unit *u, u32 end)
+{
+	u32 n, run, good;
+
+	if (!u->job->verify)
 		return end;
-	return runs == 1 ? unit_io_failed(u, op, last, r) :
-			   unit_io_again(u, op, end);
+	for (n = 0; n < end; n += run) {
+		run = unit_run(u, REQ_OP_WRITE, n, end);
+		if (!unit_is_data(u, n))
+			continue;
+		good = unit_verify_run(u, n, run);
+		if (good < run)
+			return n + good;
+	}
+	return end;
 }
 
 /* ---- what the top holds, and the numbers ---- */
@@ -236,8 +310,10 @@ static void unit_move_owners(struct dm_chain_unit *u, u64 block, u32 count,
 		rcu_read_unlock();
 		if (!dm_chain_walk_is_below(w, old))
 			continue;
+		/* A job below may be faster: then the block is looked up again. */
 		for (n = 0; n < run; n++)
-			dm_chain_owner_move(u->node, block + n, old, entry);
+			if (!dm_chain_owner_move(u->node, block + n, old, entry))
+				run = n;
 	}
 }
 
@@ -256,12 +332,15 @@ static void unit_settle(struct dm_chain_unit *u, u64 block, u32 count,
 		dm_chain_own(w->top, u->node, block, count, entry);
 
 	spin_lock(&job->lock);
+	job->found = true;
+	job->open -= bytes;
+	u->open -= bytes;
 	if (!w->active)
 		unit_set_states(u, block, count, state);
 	if (state == DM_CHAIN_ZERO) {
-		job->zeroed += bytes;
+		job->now.zeroed += bytes;
 	} else {
-		job->copied += bytes;
+		job->now.copied += bytes;
 		job->unsaved_bytes += bytes;
 	}
 	spin_unlock(&job->lock);
@@ -300,8 +379,8 @@ static void unit_leave(struct dm_chain_unit *u, u8 entry, u64 bytes)
 	spin_lock(&job->lock);
 	if (!(entry & DM_CHAIN_OWNER_ZERO))
 		job->remaining -= min(job->remaining, bytes);
-	if (!job->pass)
-		job->skipped += bytes;
+	job->open -= bytes;
+	u->open -= bytes;
 	spin_unlock(&job->lock);
 }
 
@@ -343,6 +422,7 @@ static void unit_copy(struct dm_chain_unit *u, struct dm_chain_epoch *epoch)
 	dm_chain_epoch_put(epoch);
 	unit_scan(u, end);
 	end = unit_io(u, REQ_OP_WRITE, end);
+	end = unit_verify(u, end);
 
 	for (n = 0; n < end; n += run) {
 		run = unit_run(u, REQ_OP_WRITE, n, end);
@@ -406,7 +486,7 @@ static void unit_copy_active(struct dm_chain_unit *u)
 
 	u->node = dm_chain_owner_pin(chain->map, u->block, GFP_NOIO);
 	if (!u->node) {
-		unit_fail(u, -ENOMEM, true, u->job->walk.top_id, u->block);
+		unit_no_memory(u);
 		return;
 	}
 	if (u->entry & DM_CHAIN_OWNER_ZERO) {
@@ -443,16 +523,35 @@ static int unit_pin_below(struct dm_chain_unit *u)
 	return 0;
 }
 
+/* The plan names a layer that leaves: nothing is done by it. */
+static void unit_give_up(struct dm_chain_unit *u)
+{
+	struct dm_chain_job *job = u->job;
+
+	spin_lock(&job->lock);
+	job->rewind = min(job->rewind, u->block);
+	spin_unlock(&job->lock);
+}
+
 static void unit_copy_below(struct dm_chain_unit *u)
 {
-	int r = unit_pin_below(u);
+	struct dm_chain_epoch *epoch;
 
-	if (r)
-		unit_fail(u, r, true, u->job->walk.top_id, u->block);
-	else if (u->entry & DM_CHAIN_OWNER_ZERO)
+	if (unit_pin_below(u)) {
+		unit_no_memory(u);
+		return;
+	}
+	if (u->entry & DM_CHAIN_OWNER_ZERO) {
 		unit_settle(u, u->block, u->count, DM_CHAIN_ZERO);
-	else
-		unit_copy(u, dm_chain_epoch_get(u->job->chain));
+		return;
+	}
+	epoch = dm_chain_epoch_get(u->job->chain);
+	if (READ_ONCE(u->job->reaim)) {
+		dm_chain_epoch_put(epoch);
+		unit_give_up(u);
+		return;
+	}
+	unit_copy(u, epoch);
 }
 
 static void unit_work(struct work_struct *work)
@@ -476,6 +575,7 @@ static void unit_work(struct work_struct *work)
 	/* Once the lock is released, the job may be freed. */
 	spin_lock(&job->lock);
 	u->busy = false;
+	job->open -= u->open;
 	if (u->began)
 		dm_chain_pace_pay(&job->pace, u->began, ktime_get_ns(), u->bytes);
 	if (!--job->in_flight)
@@ -512,10 +612,12 @@ int dm_chain_units_init(struct dm_chain_job *job)
 	for (i = 0; i < DM_CHAIN_UNITS; i++) {
 		struct dm_chain_unit *u = &job->unit[i];
 
-		u->job = job;
+		if (u->buf)
+			continue;
 		INIT_WORK(&u->work, unit_work);
 		init_completion(&u->done);
-		u->buf = dm_chain_buf_alloc(DM_CHAIN_UNIT_BYTES, GFP_KERNEL);
+		u->job = job;
+		u->buf = dm_chain_buf_alloc(DM_CHAIN_UNIT_BYTES, GFP_NOIO);
 		if (!u->buf)
 			return -ENOMEM;
 	}
@@ -526,6 +628,8 @@ void dm_chain_units_exit(struct dm_chain_job *job)
 {
 	unsigned int i;
 
-	for (i = 0; i < DM_CHAIN_UNITS; i++)
+	for (i = 0; i < DM_CHAIN_UNITS; i++) {
 		dm_chain_buf_free(job->unit[i].buf);
+		job->unit[i].buf = NULL;
+	}
 }

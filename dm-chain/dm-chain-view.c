@@ -102,6 +102,8 @@ static void dm_chain_destroy(struct dm_chain *chain)
 	if (chain->ranges)
 		dm_chain_range_locks_destroy(chain->ranges);
 	dm_chain_owner_destroy(chain->map);
+	dm_chain_jobs_forget(chain);
+	mutex_destroy(&chain->end_lock);
 	mutex_destroy(&chain->drain_lock);
 	mutex_destroy(&chain->lock);
 	kfree(chain);
@@ -125,6 +127,8 @@ struct dm_chain *dm_chain_create(struct mapped_device *md, u32 block_size,
 	INIT_LIST_HEAD(&chain->list);
 	mutex_init(&chain->lock);
 	mutex_init(&chain->drain_lock);
+	mutex_init(&chain->end_lock);
+	INIT_LIST_HEAD(&chain->concluded);
 	spin_lock_init(&chain->defer_lock);
 	bio_list_init(&chain->waiting);
 	INIT_LIST_HEAD(&chain->passdown);
@@ -607,6 +611,7 @@ static void dm_chain_settle(struct dm_chain_layer *layer)
 	if (!r && dm_chain_pageset_next(&layer->torn, 0) == layer->nr_pages)
 		dm_chain_flag(layer, DM_CHAIN_F_CLEAN, 0);
 	mutex_unlock(&layer->meta_lock);
+	dm_chain_job_settle(layer, !r);
 }
 
 void dm_chain_release(struct dm_chain *chain)

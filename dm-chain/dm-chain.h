@@ -20,12 +20,18 @@
  *				Process context; constructors read metadata under
  *				it. Neither a guest's I/O nor a suspend or resume
  *				waits for it.
+ *	chain->end_lock		mutex. Jobs end one at a time: it is held while the
+ *				layers that one drops are drained, which chain->lock
+ *				is not. Dispatchers only.
  *	chain->lock		mutex. The order of the chain and its slots, the
  *				life cycle of jobs, the last refusal. Messages,
  *				status, preresume, postsuspend, end of a job.
  *	dm_chains_lock		mutex. The list of chains, together with the
  *				registry for who changes it, and which chain is
- *				its device's current one. Nothing sleeps for I/O
+ *				its device's current one; and together with
+ *				chain->lock that a recorded job comes back, with
+ *				the registry that another device's table takes its
+ *				top. Nothing sleeps for I/O
  *				under it: a resume takes it, and must not wait
  *				for a constructor that waits for a device which
  *				only that resume brings back.
@@ -144,6 +150,8 @@ struct dm_chain_epoch {
  * @passdown_held: it has or waits for one
  * @passdown_granted: it waited and has it now
  * @passdown_stop: drop what is in the list
+ * @end_lock: see "Locking"
+ * @concluded: jobs that wait for "dismiss" (@lock)
  * @why: the last refusal of a message (@lock)
  */
 struct dm_chain {
@@ -196,6 +204,9 @@ struct dm_chain {
 	bool passdown_granted;
 	bool passdown_stop;
 
+	/* See "Locking" above. */
+	struct mutex end_lock;
+	struct list_head concluded;
 	struct dm_chain_why why;
 };
 
@@ -224,6 +235,7 @@ static inline u64 dm_chain_nr_blocks(const struct dm_chain *chain,
  * @name: as the line calls it
  * @changes: layer->changes when the constructor read its map
  * @dropped: a job took it out of the chain
+ * @shared: another device's table names it, or did (dm_chains_lock)
  */
 struct dm_chain_entry {
 	struct dm_chain_layer *layer;
@@ -232,6 +244,7 @@ struct dm_chain_entry {
 	char name[DM_CHAIN_NAME_LEN];
 	long changes;
 	bool dropped;
+	bool shared;
 };
 
 /**
@@ -406,7 +419,9 @@ void dm_chain_postsuspend(struct dm_target *ti);
 int dm_chain_job_start(struct dm_chain *chain, const struct dm_chain_msg *msg,
 		       struct dm_chain_why *why);
 
-/* The message "job". Return: 0, -EINVAL, -ENOENT. */
+/* The message "job"; for "resume" dm_chain_registry is held too. Return: 0,
+ * -EINVAL, -ENOENT, -EROFS, -EBUSY, -EIO.
+ */
 int dm_chain_job_control(struct dm_chain *chain,
 			 const struct dm_chain_msg *msg,
 			 struct dm_chain_why *why);
@@ -419,14 +434,31 @@ void dm_chain_jobs_stop(struct dm_chain *chain);
 /* Let jobs go on, from resume or presuspend_undo. Without chain->lock. */
 void dm_chain_jobs_go(struct dm_chain *chain);
 
+/*
+ * Make jobs of the records in the superblocks of a table's layers; they run from
+ * dm_chain_jobs_go() on. What cannot come back is logged, and its record stays.
+ */
+void dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t);
+
+/* The layer's table has stopped writing; @durable: all of it is. Records how far
+ * the layer's job came.
+ */
+void dm_chain_job_settle(struct dm_chain_layer *layer, bool durable);
+
 /* Forget the job of a layer whose last reference goes. Registry lock held. */
 void dm_chain_job_free(struct dm_chain_layer *layer);
+
+/* Forget the concluded jobs of a chain that nobody uses any more. */
+void dm_chain_jobs_forget(struct dm_chain *chain);
 
 /* Replies, at *@sz of @result. */
 void dm_chain_jobs_reply(struct dm_chain *chain, char *result,
 			 unsigned int maxlen, unsigned int *sz);
 void dm_chain_jobs_last_reply(struct dm_chain *chain, char *result,
 			      unsigned int maxlen, unsigned int *sz);
+int dm_chain_job_failed_reply(struct dm_chain *chain, const char *id,
+			      char *result, unsigned int maxlen,
+			      unsigned int *sz, struct dm_chain_why *why);
 int dm_chain_estimate_reply(struct dm_chain *chain,
 			    const struct dm_chain_msg *msg, char *result,
 			    unsigned int maxlen, unsigned int *sz,

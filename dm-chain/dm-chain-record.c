@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dm-chain: what the superblock of a job's top says of the job.
+ *
+ * While it lives, the record: enough to go on after a power cut, a reboot, or on
+ * another machine. It is written before the message that starts, pauses, resumes
+ * or cancels the job returns, when the job stops for an error or waits to be
+ * finalized, and now and then with the progress. Nothing rests on the cursor, the
+ * map says what is copied; but it must not lie, so it is the one of the last
+ * commit.
+ *
+ * Afterwards, the result, written in place of the record at once.
+ */
+#include "dm-chain-job.h"
+
+/* job->lock held. */
+static u32 record_flags(const struct dm_chain_job *job)
+{
+	u32 flags = 0;
+
+	if (job->bottom_raw)
+		flags |= DM_CHAIN_JOB_F_RAW_BOTTOM;
+	if (job->state == DM_CHAIN_JOB_PAUSED && !job->held)
+		flags |= DM_CHAIN_JOB_F_PAUSED;
+	if (job->state == DM_CHAIN_JOB_PENDING)
+		flags |= DM_CHAIN_JOB_F_PENDING;
+	if (!job->auto_finalize)
+		flags |= DM_CHAIN_JOB_F_MANUAL_FINALIZE;
+	if (!job->auto_dismiss)
+		flags |= DM_CHAIN_JOB_F_MANUAL_DISMISS;
+	if (job->verify)
+		flags |= DM_CHAIN_JOB_F_VERIFY;
+	return flags;
+}
+
+static void record_fill(struct dm_chain_job *job,
+			struct dm_chain_job_record *record)
+{
+	unsigned int shift = job->chain->block_shift + SECTOR_SHIFT;
+	struct dm_chain_layer *top = job->top;
+
+	memset(record, 0, sizeof(*record));
+	record->type = DM_CHAIN_JOB_STREAM;
+	strscpy(record->id, job->id, sizeof(record->id));
+	memcpy(record->top_uuid, top->sb.uuid, DM_CHAIN_UUID_LEN);
+	memcpy(record->bottom_uuid, job->bottom_uuid, DM_CHAIN_UUID_LEN);
+	record->on_error = job->on_error;
+	record->started = job->started;
+
+	lockdep_assert_held(&job->lock);
+	record->flags = record_flags(job);
+	record->speed = job->speed;
+	record->floor = job->pace.floor;
+	record->ceiling = job->pace.ceiling;
+	record->cursor = min(job->durable.cursor << shift, top->sb.size);
+	record->copied = job->durable.copied;
+	record->zeroed = job->durable.zeroed;
+	record->skipped = record->cursor -
+		min(record->cursor, record->copied + record->zeroed);
+	record->error = job->error;
+	record->io_status = job->io_status;
+}
+
+int dm_chain_job_record(struct dm_chain_job *job)
+{
+	struct dm_chain_layer *top = job->top;
+	bool live;
+	int r = 0;
+
+	mutex_lock(&top->meta_lock);
+	top->next = top->sb;
+	spin_lock(&job->lock);
+	live = job->state != DM_CHAIN_JOB_ABORTING &&
+	       job->state != DM_CHAIN_JOB_CONCLUDED;
+	if (live)
+		record_fill(job, &top->next.job);
+	WRITE_ONCE(job->unrecorded, false);
+	job->recorded = jiffies;
+	spin_unlock(&job->lock);
+	/* The result has replaced it, or is about to. */
+	if (live)
+		r = dm_chain_meta_write_sb(top);
+	if (r)
+		WRITE_ONCE(job->unrecorded, true);
+	mutex_unlock(&top->meta_lock);
+	return r;
+}
+
+int dm_chain_job_record_result(struct dm_chain_job *job,
+			       enum dm_chain_result_status status,
+			       const struct dm_chain_backing *backing)
+{
+	struct dm_chain_layer *top = job->top;
+	struct dm_chain_job_result *result = &top->next.result;
+	const char *base = dm_chain_job_base(job);
+	int r;
+
+	mutex_lock(&top->meta_lock);
+	top->next = top->sb;
+	memset(&top->next.job, 0, sizeof(top->next.job));
+	memset(result, 0, sizeof(*result));
+	result->type = DM_CHAIN_JOB_STREAM;
+	result->status = status;
+	strscpy(result->id, job->id, sizeof(result->id));
+	if (strcmp(base, "-"))
+		strscpy(result->base, base, sizeof(result->base));
+	result->len = dm_chain_job_len(job);
+	result->started = job->started;
+	result->finished = ktime_get_real_seconds();
+	spin_lock(&job->lock);
+	result->offset = min(dm_chain_job_offset(job), result->len);
+	result->copied = job->now.copied;
+	result->zeroed = job->now.zeroed;
+	result->skipped = dm_chain_job_skipped(job);
+	result->speed = job->speed;
+	result->error = -job->fault.error;
+	spin_unlock(&job->lock);
+	if (backing)
+		top->next.backing = *backing;
+	r = dm_chain_meta_write_sb(top);
+	mutex_unlock(&top->meta_lock);
+	if (r)
+		DMERR("%s: job %s: its result was not recorded: error %d",
+		      dm_device_name(job->chain->md), job->id, r);
+	return r;
+}
+
+void dm_chain_job_settle(struct dm_chain_layer *layer, bool durable)
+{
+	struct dm_chain_job *job = layer->job;
+	bool moved;
+
+	if (!job || !job->stopped)
+		return;
+	spin_lock(&job->lock);
+	moved = durable && job->durable.cursor != job->now.cursor;
+	if (moved && !job->pass) {
+		job->durable = job->now;
+		job->durable.cursor = dm_chain_job_low(job);
+	}
+	moved |= job->unrecorded;
+	spin_unlock(&job->lock);
+	/* That it is not known how far it came costs a look, nothing more. */
+	if (moved)
+		dm_chain_job_record(job);
+}
+
+/* ---- coming back ---- */
+
+static void revive_state(struct dm_chain_job *job,
+			 const struct dm_chain_job_record *record, bool hold)
+{
+	job->state = DM_CHAIN_JOB_RUNNING;
+	if (record->flags & DM_CHAIN_JOB_F_PENDING) {
+		job->state = DM_CHAIN_JOB_PENDING;
+		job->pass = 1;
+	} else if (record->flags & DM_CHAIN_JOB_F_PAUSED) {
+		job->state = DM_CHAIN_JOB_PAUSED;
+	} else if (hold) {
+		job->state = DM_CHAIN_JOB_PAUSED;
+		job->held = true;
+	}
+	job->announced = job->state;
+}
+
+/* Make a job of what its top's superblock says. */
+static struct dm_chain_job *revive_job(struct dm_chain *chain,
+				       struct dm_chain_layer *top, bool hold)
+{
+	const struct dm_chain_job_record *record = &top->sb.job;
+	unsigned int shift = chain->block_shift + SECTOR_SHIFT;
+	struct dm_chain_job *job;
+
+	job = dm_chain_job_alloc(chain, record->id, top);
+	if (!job)
+		return NULL;
+	memcpy(job->bottom_uuid, record->bottom_uuid, DM_CHAIN_UUID_LEN);
+	job->bottom_raw = record->flags & DM_CHAIN_JOB_F_RAW_BOTTOM;
+	job->on_error = record->on_error;
+	job->auto_finalize = !(record->flags & DM_CHAIN_JOB_F_MANUAL_FINALIZE);
+	job->auto_dismiss = !(record->flags & DM_CHAIN_JOB_F_MANUAL_DISMISS);
+	job->verify = record->flags & DM_CHAIN_JOB_F_VERIFY;
+	job->started = record->started;
+	job->speed = record->speed;
+	job->pace.floor = record->floor;
+	job->pace.ceiling = record->ceiling;
+	job->error = record->error;
+	job->io_status = record->io_status;
+	job->now.cursor = record->cursor >> shift;
+	job->now.copied = record->copied;
+	job->now.zeroed = record->zeroed;
+	job->durable = job->now;
+	job->seen = job->now.cursor;
+	job->stopped = true;
+	revive_state(job, record, hold);
+	return job;
+}
+
+void dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&chain->lock);
+	for (i = 0; i < t->nr; i++) {
+		struct dm_chain_layer *layer = t->entry[i].layer;
+		struct dm_chain_job *job;
+
+		if (t->entry[i].dropped || dm_chain_layer_raw(layer) ||
+		    layer->job || layer->sb.job.type != DM_CHAIN_JOB_STREAM)
+			continue;
+		if (dm_chain_job_find(chain, layer->sb.job.id)) {
+			DMERR("%s: layer %s: the recorded job %s does not go on: there is another of that id",
+			      dm_device_name(chain->md), t->entry[i].name,
+			      layer->sb.job.id);
+			continue;
+		}
+		job = revive_job(chain, layer, t->jobs_paused);
+		if (!job || (layer->writable && dm_chain_layer_prepare(layer))) {
+			DMERR("%s: layer %s: no memory for the recorded job %s",
+			      dm_device_name(chain->md), t->entry[i].name,
+			      layer->sb.job.id);
+			if (job)
+				dm_chain_job_put(job);
+			continue;
+		}
+		/* Another device's constructor looks at both under this lock. */
+		mutex_lock(&dm_chains_lock);
+		if (t->entry[i].shared && job->state == DM_CHAIN_JOB_RUNNING) {
+			job->state = DM_CHAIN_JOB_PAUSED;
+			job->held = true;
+		}
+		WRITE_ONCE(layer->job, job);
+		mutex_unlock(&dm_chains_lock);
+	}
+}
