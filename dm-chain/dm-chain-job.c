@@ -309,10 +309,23 @@ struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos)
 	struct dm_chain_job *job = chain->slot[chain->order[pos]].layer->job;
 
 	lockdep_assert_held(&chain->lock);
-	/* A reload may have made a new view; the job goes with its layer. */
-	if (job && job->stopped && chain->is_current)
+	if (!job)
+		return NULL;
+	/*
+	 * A reload may have made a new view, or the device may be gone; the job
+	 * goes with its layer. A device that only reads the layer leaves it alone.
+	 */
+	if (job->stopped && chain->is_current &&
+	    (!job->chain || job->chain->md == chain->md))
 		job->chain = chain;
-	return job;
+	return job->chain == chain ? job : NULL;
+}
+
+bool dm_chain_job_is_live(const struct dm_chain_layer *layer)
+{
+	const struct dm_chain_job *job = READ_ONCE(layer->job);
+
+	return job && !READ_ONCE(job->held);
 }
 
 struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id)
@@ -593,6 +606,14 @@ void dm_chain_job_free(struct dm_chain_layer *layer)
 void dm_chain_jobs_forget(struct dm_chain *chain)
 {
 	struct dm_chain_job *job, *next;
+	unsigned int id;
+
+	for (id = 0; id < DM_CHAIN_ID_NOBODY; id++) {
+		struct dm_chain_layer *layer = chain->slot[id].layer;
+
+		if (layer && layer->job && layer->job->chain == chain)
+			layer->job->chain = NULL;
+	}
 
 	list_for_each_entry_safe(job, next, &chain->concluded, list) {
 		list_del(&job->list);

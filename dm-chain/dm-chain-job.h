@@ -294,7 +294,7 @@ struct dm_chain_progress {
  * @ref: the layer's, or the chain's of a concluded one, and one of each
  *	presuspend that waits
  * @list: in chain->concluded (chain->lock)
- * @chain: the view that drives it
+ * @chain: the view that drives it, NULL if that is gone
  * @top: the layer it belongs to
  * @top_name: its name at its end (chain->lock)
  * @id: as given by the user
@@ -549,7 +549,9 @@ bool dm_chain_job_positions(const struct dm_chain_job *job, unsigned int *top,
 /* Name of the layer below the bottom, "-" without one. chain->lock held. */
 const char *dm_chain_job_base(const struct dm_chain_job *job);
 
-/* Live job of the layer at a position of the chain or NULL. chain->lock held. */
+/* Live job of the layer at a position of the chain or NULL: one that another
+ * device drives does not count. chain->lock held.
+ */
 struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos);
 
 /* Job with this id, live or concluded, or NULL. chain->lock held. */

@@ -77,7 +77,9 @@ struct dm_chain_table;
  * @commit_buf: DM_CHAIN_BATCH pages; NULL unless it may be committed
  * @commit_index: which pages they are
  * @bios: for metadata I/O
- * @job: the live or concluded job whose top this is (chain->lock)
+ * @owed_result: of a job whose record it could not replace
+ * @owes_result: there is one
+ * @job: the live job whose top this is (chain->lock)
  */
 struct dm_chain_layer {
 	struct list_head list;
@@ -128,6 +130,8 @@ struct dm_chain_layer {
 	u32 *commit_index;
 	struct bio_set bios;
 
+	struct dm_chain_job_result owed_result;
+	bool owes_result;
 	struct dm_chain_job *job;
 };
 

@@ -80,6 +80,8 @@ int dm_chain_job_record(struct dm_chain_job *job)
 	/* The result has replaced it, or is about to. */
 	if (live)
 		r = dm_chain_meta_write_sb(top);
+	if (live && !r)
+		top->owes_result = false;
 	if (r)
 		WRITE_ONCE(job->unrecorded, true);
 	mutex_unlock(&top->meta_lock);
@@ -117,7 +119,10 @@ int dm_chain_job_record_result(struct dm_chain_job *job,
 	spin_unlock(&job->lock);
 	if (backing)
 		top->next.backing = *backing;
+	top->owed_result = *result;
 	r = dm_chain_meta_write_sb(top);
+	/* Of a job that did not change the chain it is written later. */
+	top->owes_result = r && !backing;
 	mutex_unlock(&top->meta_lock);
 	if (r)
 		DMERR("%s: job %s: its result was not recorded: error %d",
@@ -125,11 +130,29 @@ int dm_chain_job_record_result(struct dm_chain_job *job,
 	return r;
 }
 
+/*
+ * A job ended because metadata could not be written, or while it could not. Its
+ * record is still there, and it would come back.
+ */
+static void record_owed_result(struct dm_chain_layer *layer)
+{
+	mutex_lock(&layer->meta_lock);
+	if (layer->owes_result) {
+		layer->next = layer->sb;
+		memset(&layer->next.job, 0, sizeof(layer->next.job));
+		layer->next.result = layer->owed_result;
+		layer->owes_result = dm_chain_meta_write_sb(layer);
+	}
+	mutex_unlock(&layer->meta_lock);
+}
+
 void dm_chain_job_settle(struct dm_chain_layer *layer, bool durable)
 {
 	struct dm_chain_job *job = layer->job;
 	bool moved;
 
+	if (!job && durable)
+		record_owed_result(layer);
 	if (!job || !job->stopped)
 		return;
 	spin_lock(&job->lock);

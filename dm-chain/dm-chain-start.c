@@ -415,7 +415,7 @@ int dm_chain_job_control(struct dm_chain *chain,
 	/* It could not even end: its result could not be recorded. */
 	if (job->state != DM_CHAIN_JOB_CONCLUDED && job->stopped)
 		return dm_chain_refuse(why, -EROFS,
-				       "job '%s' rests while the device is read-only",
+				       "job '%s' rests while the device or its top is read-only",
 				       job->id);
 	return job_verb(job, msg, why);
 }

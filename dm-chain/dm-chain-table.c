@@ -443,7 +443,7 @@ static int dm_chain_check_shared(struct dm_chain_ctor *x)
 			e = dm_chain_table_entry(other, layer);
 			if (!e)
 				continue;
-			if (i == t->nr - 1 || READ_ONCE(layer->job) ||
+			if (i == t->nr - 1 || dm_chain_job_is_live(layer) ||
 			    other->entry[other->nr - 1].layer == layer)
 				r = dm_chain_refuse(&x->why, -EBUSY,
 						    "layer %s is in use by device %s",

@@ -448,7 +448,12 @@ void dm_chain_job_settle(struct dm_chain_layer *layer, bool durable);
 /* Forget the job of a layer whose last reference goes. Registry lock held. */
 void dm_chain_job_free(struct dm_chain_layer *layer);
 
-/* Forget the concluded jobs of a chain that nobody uses any more. */
+/* Has it a job that runs or may be told to? One that is held because another
+ * device uses the layer, or by the table, does not count. Registry lock held.
+ */
+bool dm_chain_job_is_live(const struct dm_chain_layer *layer);
+
+/* A chain goes that nobody uses any more. Its concluded jobs go, too. */
 void dm_chain_jobs_forget(struct dm_chain *chain);
 
 /* Replies, at *@sz of @result. */
