@@ -398,7 +398,8 @@ static enum dm_chain_copy copy_turn(struct dm_chain_job *job, int *error)
 	}
 	spin_unlock(&job->lock);
 
-	if (!job->walk.active)
+	/* What could not be copied is still theirs. */
+	if (!job->walk.active && !job->ignored.error)
 		*error = copy_sweep(job);
 	return DM_CHAIN_COPY_DONE;
 }

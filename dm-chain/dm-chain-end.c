@@ -243,15 +243,15 @@ bool dm_chain_job_fault(struct dm_chain_job *job)
 
 /*
  * If the device is suspended or the job paused first, or the chain below it
- * has changed, it stays.
+ * has changed, or it was cancelled and that could not be recorded, it stays.
  */
-static bool job_stays(struct dm_chain_job *job)
+static bool job_stays(struct dm_chain_job *job, bool copied)
 {
 	bool stays;
 
 	spin_lock(&job->lock);
 	stays = job->stopped || (job->state != DM_CHAIN_JOB_ABORTING &&
-				 (job->reaim || job->fault.error ||
+				 (!copied || job->reaim || job->fault.error ||
 				  job->state == DM_CHAIN_JOB_PAUSED));
 	spin_unlock(&job->lock);
 	return stays;
@@ -285,7 +285,7 @@ static bool job_finish(struct dm_chain_job *job)
 	return false;
 }
 
-bool dm_chain_job_end(struct dm_chain_job *job)
+bool dm_chain_job_end(struct dm_chain_job *job, bool copied)
 {
 	struct dm_chain *chain = job->chain;
 	bool ended = false;
@@ -294,7 +294,7 @@ bool dm_chain_job_end(struct dm_chain_job *job)
 	saved = dm_chain_copy_save(job);
 	mutex_lock(&chain->end_lock);
 	mutex_lock(&chain->lock);
-	if (!job_stays(job)) {
+	if (!job_stays(job, copied)) {
 		if (saved && job->state != DM_CHAIN_JOB_ABORTING)
 			job_fail_here(job, saved);
 		else

@@ -140,13 +140,18 @@ bool dm_chain_job_fail(struct dm_chain_job *job,
 		    dm_device_name(job->chain->md), job->id,
 		    fault->write ? "write" : "read", fault->error, layer,
 		    fault->at);
-	/* A job that was cancelled first is cancelled. */
-	if (job->state == DM_CHAIN_JOB_ABORTING)
+	/* A job that was cancelled first is cancelled, unless that fails. */
+	if (job->state == DM_CHAIN_JOB_ABORTING) {
+		job->found = true;
 		return false;
+	}
 	if (fault->bytes)
 		dm_chain_faults_add(&job->faults, layer, fault->at,
 				    fault->bytes, -fault->error);
-	job->untold |= goes_on;
+	if (goes_on) {
+		job->told = *fault;
+		strscpy(job->told.layer, layer, sizeof(job->told.layer));
+	}
 	if (first->error && first->at <= fault->at)
 		return goes_on;
 	*first = *fault;
@@ -438,17 +443,17 @@ static void job_rest(struct dm_chain_job *job)
 	mutex_unlock(&chain->lock);
 }
 
-/* Tell of a failure that the job went on after. */
+/* Tell of the latest failure that the job went on after. */
 static void job_tell(struct dm_chain_job *job)
 {
 	struct dm_chain_fault fault;
 
-	if (!READ_ONCE(job->untold))
-		return;
 	spin_lock(&job->lock);
-	job->untold = false;
-	fault = job->ignored;
+	fault = job->told;
+	memset(&job->told, 0, sizeof(job->told));
 	spin_unlock(&job->lock);
+	if (!fault.error)
+		return;
 	mutex_lock(&job->chain->lock);
 	dm_chain_job_event_error(job, &fault, DM_CHAIN_ON_ERROR_IGNORE);
 	mutex_unlock(&job->chain->lock);
@@ -477,7 +482,8 @@ static bool job_step(struct dm_chain_job *job, bool *wait)
 		case DM_CHAIN_COPY_AGAIN:
 			return false;
 		case DM_CHAIN_COPY_DONE:
-			return dm_chain_job_end(job);
+			job_tell(job);
+			return dm_chain_job_end(job, true);
 		case DM_CHAIN_COPY_WAIT:
 			break;
 		}
@@ -488,7 +494,7 @@ static bool job_step(struct dm_chain_job *job, bool *wait)
 	case JOB_FAULT:
 		return dm_chain_job_fault(job);
 	case JOB_END:
-		return dm_chain_job_end(job);
+		return dm_chain_job_end(job, false);
 	case JOB_WAIT:
 		break;
 	}

@@ -325,7 +325,7 @@ struct dm_chain_progress {
  * @idle: woken when that is 0
  * @fault: the failure with the lowest offset that it has to stop or end for
  * @ignored: the one with the lowest offset that it went on after
- * @untold: no event was sent for @ignored
+ * @told: the latest of those, until its event is sent
  * @faults: all that failed in this pass, or since it was resumed
  * @io_status: why it is paused or pending
  * @error: that goes with it, positive errno
@@ -387,7 +387,7 @@ struct dm_chain_job {
 	wait_queue_head_t idle;
 	struct dm_chain_fault fault;
 	struct dm_chain_fault ignored;
-	bool untold;
+	struct dm_chain_fault told;
 	struct dm_chain_faults faults;
 	enum dm_chain_io_status io_status;
 	int error;
@@ -565,10 +565,10 @@ void dm_chain_job_work(struct work_struct *work);
 /* Stop for a failure, or end because of it. Return: true if the job ended. */
 bool dm_chain_job_fault(struct dm_chain_job *job);
 
-/* The job was cancelled, or everything is copied: end, or wait for "finalize".
- * Return: true if the job ended; it may be freed then.
+/* Everything is copied: end, or wait for "finalize". Or it is not, and the job
+ * was cancelled. Return: true if the job ended; it may be freed then.
  */
-bool dm_chain_job_end(struct dm_chain_job *job);
+bool dm_chain_job_end(struct dm_chain_job *job, bool copied);
 
 /* dm-chain-record.c: what the top's superblock says of its job */
 
