@@ -14,6 +14,7 @@
 #include <linux/sched/mm.h>
 
 #include "dm-chain-job.h"
+#include "dm-chain-readcopy.h"
 
 /* Layers whose content changed behind their overlay's back. No I/O. */
 static int dm_chain_check_generations(struct dm_chain_table *t)
@@ -228,6 +229,7 @@ int dm_chain_preresume(struct dm_target *ti)
 	if (!r)
 		r = dm_chain_claim(chain, t);
 	if (!r) {
+		dm_chain_readcopy_bind(t);
 		dm_chain_warn_rollback(t);
 		dm_chain_jobs_revive(chain, t);
 		t->bound = true;
@@ -248,6 +250,8 @@ void dm_chain_postsuspend(struct dm_target *ti)
 	unsigned int noio = memalloc_noio_save();
 
 	if (chain->live == t) {
+		dm_chain_readcopy_stop(t->readcopy);
+		dm_chain_readcopy_wait(t->readcopy);
 		dm_chain_passdown_cancel(chain);
 		cancel_delayed_work_sync(&chain->timed_work);
 		flush_work(&chain->commit_work);

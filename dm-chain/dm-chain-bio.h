@@ -31,8 +31,9 @@ struct dm_chain_owner_node;
  * @range: (FIRST_WRITE, worker)
  * @block: first block
  * @count: blocks
- * @pos: sector of the view up to which it is done (worker)
- * @end: sector of the view where it ends (worker)
+ * @pos: sector of the view up to which it is done (worker); where it begins
+ *	(READ_BELOW)
+ * @end: sector of the view where it ends (worker, READ_BELOW)
  * @work: (worker)
  */
 struct dm_chain_bio {

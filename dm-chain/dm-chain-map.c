@@ -14,6 +14,7 @@
  * for first writes, at the end of a region; never at block size.
  */
 #include "dm-chain.h"
+#include "dm-chain-readcopy.h"
 
 static u64 dm_chain_sector_block(struct dm_chain *chain, sector_t sector)
 {
@@ -73,8 +74,12 @@ static int dm_chain_map_read_below(struct dm_chain *chain,
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	if (sectors > limit - sector)
-		dm_accept_partial_bio(bio, limit - sector);
+	if (sectors > limit - sector) {
+		sectors = limit - sector;
+		dm_accept_partial_bio(bio, sectors);
+	}
+	pb->pos = sector;
+	pb->end = sector + sectors;
 	return dm_chain_remap(slot, bio, sector);
 }
 
@@ -274,15 +279,24 @@ static void dm_chain_first_write_done(struct dm_chain *chain,
 	dm_chain_range_unlock(chain->ranges, &pb->range);
 }
 
-static int dm_chain_end_io_slow(struct dm_chain *chain,
+static void dm_chain_read_below_done(struct dm_chain_table *t,
+				     struct dm_chain_bio *pb, bool good)
+{
+	dm_chain_epoch_put(pb->epoch);
+	if (t->readcopy && good)
+		dm_chain_readcopy_add(t->readcopy, pb->pos, pb->end);
+}
+
+static int dm_chain_end_io_slow(struct dm_chain_table *t,
 				struct dm_chain_bio *pb, struct bio *bio,
 				bool good)
 {
+	struct dm_chain *chain = t->chain;
 	u8 flags = pb->flags;
 
 	pb->flags = 0;
 	if (flags & DM_CHAIN_BIO_READ_BELOW)
-		dm_chain_epoch_put(pb->epoch);
+		dm_chain_read_below_done(t, pb, good);
 	else if (flags & DM_CHAIN_BIO_FIRST_WRITE)
 		dm_chain_first_write_done(chain, pb, good);
 
@@ -300,5 +314,5 @@ int dm_chain_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 
 	if (!pb->flags)
 		return DM_ENDIO_DONE;
-	return dm_chain_end_io_slow(t->chain, pb, bio, !*error);
+	return dm_chain_end_io_slow(t, pb, bio, !*error);
 }

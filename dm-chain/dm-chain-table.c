@@ -13,6 +13,7 @@
 #include <linux/uuid.h>
 
 #include "dm-chain.h"
+#include "dm-chain-readcopy.h"
 
 /* What was found behind one entry of the line. */
 struct dm_chain_found {
@@ -538,6 +539,7 @@ static void dm_chain_table_free(struct dm_chain_table *t)
 	unsigned int i;
 
 	lockdep_assert_held(&dm_chain_registry);
+	dm_chain_readcopy_destroy(t->readcopy);
 	if (t->chain) {
 		dm_chain_unstage(t);
 		dm_chain_put(t->chain);
@@ -553,12 +555,27 @@ static void dm_chain_table_free(struct dm_chain_table *t)
 	kfree(t);
 }
 
-static int dm_chain_unsupported(struct dm_chain_ctor *x)
+/*
+ * What "copy_on_read" needs. A bottom that the chain does not have any more, says
+ * the superblock, was dropped by a job: the layer above counts.
+ */
+static int dm_chain_take_readcopy(struct dm_chain_ctor *x)
 {
-	if (x->line.copy_on_read || x->line.copy_on_read_bottom)
-		return dm_chain_refuse(&x->why, -EINVAL,
-				       "'copy_on_read' is not supported by this version");
-	return 0;
+	const char *bottom = x->line.copy_on_read_bottom;
+	struct dm_chain_table *t = x->t;
+	unsigned int i = 0;
+
+	t->copy_on_read = x->line.copy_on_read;
+	t->copy_bottom_word = bottom;
+	while (bottom && strcmp(x->line.layer[i].name, bottom))
+		i++;
+	while (x->chain[t->copy_bottom] < i)
+		t->copy_bottom++;
+	if (!t->copy_on_read || t->read_only)
+		return 0;
+	t->readcopy = dm_chain_readcopy_create(t->chain);
+	return t->readcopy ? 0 :
+	       dm_chain_refuse(&x->why, -ENOMEM, "out of memory");
 }
 
 static int dm_chain_construct(struct dm_chain_ctor *x)
@@ -590,6 +607,8 @@ static int dm_chain_construct(struct dm_chain_ctor *x)
 	if (!r)
 		r = dm_chain_take_chain(x);
 	if (!r)
+		r = dm_chain_take_readcopy(x);
+	if (!r)
 		list_add(&t->list, &dm_chain_tables);
 	return r;
 }
@@ -616,8 +635,6 @@ int dm_chain_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	INIT_LIST_HEAD(&t->staged);
 
 	r = dm_chain_parse_line(argc, argv, &x->line, &x->why);
-	if (!r)
-		r = dm_chain_unsupported(x);
 	t->read_word = x->line.read_only;
 	t->read_only = t->read_word ||
 		       !(dm_table_get_mode(ti->table) & BLK_OPEN_WRITE);

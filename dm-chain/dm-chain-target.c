@@ -10,11 +10,13 @@
 
 #include "dm-chain.h"
 #include "dm-chain-event.h"
+#include "dm-chain-readcopy.h"
 
 static void dm_chain_presuspend(struct dm_target *ti)
 {
 	struct dm_chain_table *t = ti->private;
 
+	dm_chain_readcopy_stop(t->readcopy);
 	dm_chain_jobs_stop(t->chain);
 }
 
@@ -23,6 +25,7 @@ static void dm_chain_presuspend_undo(struct dm_target *ti)
 	struct dm_chain_table *t = ti->private;
 
 	dm_chain_jobs_go(t->chain);
+	dm_chain_readcopy_go(t->readcopy);
 }
 
 static void dm_chain_resume(struct dm_target *ti)
@@ -30,6 +33,7 @@ static void dm_chain_resume(struct dm_target *ti)
 	struct dm_chain_table *t = ti->private;
 
 	dm_chain_jobs_go(t->chain);
+	dm_chain_readcopy_go(t->readcopy);
 }
 
 static u64 dm_chain_total(struct dm_chain *chain, struct dm_chain_layer *layer)
@@ -92,7 +96,7 @@ static void dm_chain_status_table(struct dm_chain_table *t, char *result,
 			       t->entry[i].meta ? t->entry[i].meta->name : "-");
 
 	words = 2 * !!t->block_size + t->read_word + t->no_passdown +
-		2 * t->jobs_paused;
+		2 * t->jobs_paused + t->copy_on_read + t->copy_bottom_word;
 	if (!words)
 		return;
 	DMEMIT(" %u", words);
@@ -100,6 +104,11 @@ static void dm_chain_status_table(struct dm_chain_table *t, char *result,
 		DMEMIT(" block_size %u", t->block_size);
 	if (t->read_word)
 		DMEMIT(" read_only");
+	if (t->copy_bottom_word)
+		DMEMIT(" copy_on_read_bottom %s",
+		       t->entry[dm_chain_readcopy_bottom(t)].name);
+	else if (t->copy_on_read)
+		DMEMIT(" copy_on_read");
 	if (t->no_passdown)
 		DMEMIT(" no_discard_passdown");
 	if (t->jobs_paused)

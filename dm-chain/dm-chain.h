@@ -50,7 +50,9 @@
  *				changed of the page that a commit keeps.
  *	chain->defer_lock	spinlock, irqsave. Lists of bios that wait for a
  *				commit, pending pass-downs.
- *	Neither of the last three is held while another is taken.
+ *	readcopy->lock		spinlock, irqsave; completion handlers. What copy on
+ *				read has yet to copy, and who is at it.
+ *	None of the last four is held while another is taken.
  *
  *	RCU protects owner map nodes and the epoch pointer. Layer state bitmaps
  *	(dirty, committing) are atomic bits, see dm-chain-commit.c.
@@ -277,6 +279,11 @@ struct dm_chain_staged {
  * @read_word: because the line says so, not the mode of the table
  * @no_passdown: feature word
  * @jobs_paused: feature word
+ * @copy_on_read: feature word, with or without the one for the bottom
+ * @copy_bottom_word: the line names the lowest layer to be copied from
+ * @copy_bottom: index of that layer, 0 if none was named. If it was dropped, the
+ *	next one above that was not counts: dm_chain_readcopy_bottom()
+ * @readcopy: NULL unless something may be copied
  * @block_size: feature word, sectors, 0 if not given
  */
 struct dm_chain_table {
@@ -294,6 +301,10 @@ struct dm_chain_table {
 	bool read_word;
 	bool no_passdown;
 	bool jobs_paused;
+	bool copy_on_read;
+	bool copy_bottom_word;
+	unsigned int copy_bottom;
+	struct dm_chain_readcopy *readcopy;
 	u32 block_size;
 };
 

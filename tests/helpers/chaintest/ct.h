@@ -313,6 +313,8 @@ extern const struct scenario fua_scenarios[];
 extern const struct scenario race_scenarios[];
 extern const struct scenario order_scenarios[];
 extern const struct scenario sharing_scenarios[];
+extern const struct scenario readcopy_scenarios[];
+extern const struct scenario readrace_scenarios[];
 extern const struct scenario badline_scenarios[];
 extern const struct scenario badmeta_scenarios[];
 

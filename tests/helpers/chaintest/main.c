@@ -33,6 +33,8 @@ static const struct scenario *const all[] = {
 	race_scenarios,
 	order_scenarios,
 	sharing_scenarios,
+	readcopy_scenarios,
+	readrace_scenarios,
 	badline_scenarios,
 	badmeta_scenarios,
 };
