@@ -90,18 +90,26 @@ int dm_chain_copy_save(struct dm_chain_job *job)
 	return 0;
 }
 
-/* Write down what is durable by now. */
+/* Write down what is durable by now. If it is not noted how far that is, a power
+ * cut costs a look, nothing more.
+ */
 static int copy_record(struct dm_chain_job *job)
 {
 	int r = dm_chain_copy_save(job);
 
-	return r ? r : dm_chain_job_record(job);
+	if (!r)
+		dm_chain_job_record(job);
+	return r;
 }
 
-static bool copy_record_due(const struct dm_chain_job *job)
+static bool copy_record_due(struct dm_chain_job *job)
 {
-	return READ_ONCE(job->unrecorded) ||
-	       time_after_eq(jiffies, READ_ONCE(job->recorded) + RECORD_PERIOD);
+	unsigned long due;
+
+	spin_lock(&job->lock);
+	due = job->recorded + (job->unrecorded ? SAVE_PERIOD : RECORD_PERIOD);
+	spin_unlock(&job->lock);
+	return time_after_eq(jiffies, due);
 }
 
 /*
@@ -163,7 +171,7 @@ static void copy_sleep(struct dm_chain_job *job, u64 ns)
 	unsigned long delay = min_t(u64, nsecs_to_jiffies64(ns) + 1,
 				    MAX_JIFFY_OFFSET);
 
-	if (!job->walk.active && job->unsaved)
+	if ((!job->walk.active && job->unsaved) || job->unrecorded)
 		delay = min_t(unsigned long, delay, SAVE_PERIOD);
 	queue_delayed_work(job->chain->job_wq, &job->work, delay);
 }
@@ -381,6 +389,11 @@ static int copy_sweep(struct dm_chain_job *job)
 static enum dm_chain_copy copy_turn(struct dm_chain_job *job, int *error)
 {
 	spin_lock(&job->lock);
+	/* The last unit may just have failed. */
+	if (!copy_allowed(job)) {
+		spin_unlock(&job->lock);
+		return DM_CHAIN_COPY_AGAIN;
+	}
 	if (job->in_flight) {
 		spin_unlock(&job->lock);
 		return DM_CHAIN_COPY_WAIT;
@@ -481,6 +494,8 @@ enum dm_chain_copy dm_chain_copy(struct dm_chain_job *job)
 
 			if (!r && next != DM_CHAIN_COPY_AGAIN)
 				return next;
+			if (!r)
+				continue;
 		}
 		if (r) {
 			copy_fail(job, r);

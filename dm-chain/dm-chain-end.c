@@ -40,6 +40,9 @@ static void job_stop(struct dm_chain_job *job,
 	if (!job->finalize) {
 		job->now.cursor = min(job->now.cursor, fault->at >> shift);
 		job->pass = 0;
+		/* What lies behind was not skipped, and was read for nothing. */
+		job->seen = job->now.cursor;
+		job->remaining = dm_chain_job_len(job);
 	}
 	job->found = true;
 	/* The plan at hand does not know what was copied behind the failure. */
@@ -48,11 +51,15 @@ static void job_stop(struct dm_chain_job *job,
 	spin_unlock(&job->lock);
 
 	if (job->state == DM_CHAIN_JOB_RUNNING)
-		dm_chain_job_set_state(job, DM_CHAIN_JOB_PAUSED);
-	r = dm_chain_job_record(job);
+		r = dm_chain_job_enter(job, DM_CHAIN_JOB_PAUSED);
+	else
+		r = dm_chain_job_record(job);
 	if (r)
 		DMERR_LIMIT("%s: job %s: that it has stopped was not recorded: error %d",
 			    dm_device_name(job->chain->md), job->id, r);
+	/* It cannot go on for that. */
+	if (job->state == DM_CHAIN_JOB_RUNNING)
+		dm_chain_job_set_state(job, DM_CHAIN_JOB_PAUSED);
 	dm_chain_job_event_error(job, fault, DM_CHAIN_ON_ERROR_STOP);
 	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
 }
@@ -66,6 +73,7 @@ static void job_detach(struct dm_chain_job *job)
 	mutex_lock(&job->top->meta_lock);
 	job->top->job = NULL;
 	mutex_unlock(&job->top->meta_lock);
+	dm_chain_job_unclaim(job->top);
 
 	spin_lock(&job->lock);
 	job->gone = true;
@@ -107,19 +115,18 @@ static void job_abort(struct dm_chain_job *job)
 {
 	enum dm_chain_event event = DM_CHAIN_EVENT_CANCELLED;
 	enum dm_chain_result_status status = DM_CHAIN_RESULT_CANCELLED;
-	unsigned int top, bottom;
 
-	if (dm_chain_job_positions(job, &top, &bottom))
-		strscpy(job->top_name,
-			job->chain->slot[job->chain->order[top]].name,
-			sizeof(job->top_name));
+	strscpy(job->top_name, job->chain->slot[job->walk.top_id].name,
+		sizeof(job->top_name));
 	strscpy(job->base, dm_chain_job_base(job), sizeof(job->base));
 	if (job->fault.error) {
 		event = DM_CHAIN_EVENT_COMPLETED;
 		status = DM_CHAIN_RESULT_FAILED;
+	}
+	/* Of those that were ignored there was an event. */
+	if (job->fault.error && !job->fault.ignored)
 		dm_chain_job_event_error(job, &job->fault,
 					 DM_CHAIN_ON_ERROR_REPORT);
-	}
 	if (job->state != DM_CHAIN_JOB_ABORTING)
 		dm_chain_job_set_state(job, DM_CHAIN_JOB_ABORTING);
 	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
@@ -193,19 +200,12 @@ static int job_replace_backing(struct dm_chain_job *job)
 /* Everything is copied and durable: wait for "finalize". */
 static int job_pend(struct dm_chain_job *job)
 {
-	int r;
+	int r = dm_chain_job_enter(job, DM_CHAIN_JOB_PENDING);
 
-	dm_chain_job_set_state(job, DM_CHAIN_JOB_PENDING);
-	r = dm_chain_job_record(job);
-	if (r) {
-		/* It never was, says the record. */
-		spin_lock(&job->lock);
-		job->state = DM_CHAIN_JOB_RUNNING;
-		spin_unlock(&job->lock);
+	if (r)
 		return r;
-	}
-	dm_chain_job_event(job, DM_CHAIN_EVENT_PENDING);
 	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
+	dm_chain_job_event(job, DM_CHAIN_EVENT_PENDING);
 	return 0;
 }
 
@@ -234,6 +234,11 @@ bool dm_chain_job_fault(struct dm_chain_job *job)
 	if (!stays && dm_chain_job_action(job, &fault) == DM_CHAIN_ON_ERROR_STOP) {
 		job_stop(job, &fault);
 	} else if (!stays) {
+		/* The first byte that was not copied may lie before it. */
+		spin_lock(&job->lock);
+		if (job->ignored.error)
+			job->fault.at = min(job->fault.at, job->ignored.at);
+		spin_unlock(&job->lock);
 		job_abort(job);
 		ended = true;
 	}
@@ -265,6 +270,7 @@ static bool job_finish(struct dm_chain_job *job)
 	if (job->ignored.error && job->state != DM_CHAIN_JOB_ABORTING) {
 		spin_lock(&job->lock);
 		job->fault = job->ignored;
+		job->fault.ignored = true;
 		spin_unlock(&job->lock);
 	}
 	if (job->state == DM_CHAIN_JOB_ABORTING || job->fault.error) {

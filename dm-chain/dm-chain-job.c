@@ -89,16 +89,13 @@ static u64 job_upper_bound(struct dm_chain_job *job)
 
 int dm_chain_job_prepare(struct dm_chain_job *job)
 {
-	u64 data, zero;
+	u64 bytes;
 
 	if (dm_chain_units_init(job))
 		return -ENOMEM;
-	if (job->walk.active)
-		dm_chain_walk_count(&job->walk, &data, &zero);
-	else
-		data = job_upper_bound(job);
+	bytes = job_upper_bound(job);
 	spin_lock(&job->lock);
-	job->remaining = data;
+	job->remaining = bytes;
 	spin_unlock(&job->lock);
 	job->ready = true;
 	return 0;
@@ -152,7 +149,8 @@ bool dm_chain_job_fail(struct dm_chain_job *job,
 		job->told = *fault;
 		strscpy(job->told.layer, layer, sizeof(job->told.layer));
 	}
-	if (first->error && first->at <= fault->at)
+	if (first->error && first->fatal >= fault->fatal &&
+	    (first->at <= fault->at || first->fatal > fault->fatal))
 		return goes_on;
 	*first = *fault;
 	strscpy(first->layer, layer, sizeof(first->layer));
@@ -170,6 +168,9 @@ u64 dm_chain_job_low(const struct dm_chain_job *job)
 	for (i = 0; i < DM_CHAIN_UNITS; i++)
 		if (job->unit[i].busy)
 			low = min(low, job->unit[i].block);
+	if (job->fault.error)
+		low = min(low, job->fault.at >> (job->chain->block_shift +
+						 SECTOR_SHIFT));
 	return low;
 }
 
@@ -201,6 +202,8 @@ u64 dm_chain_job_skipped(const struct dm_chain_job *job)
 	lockdep_assert_held(&job->lock);
 	if (!job->pass)
 		past = min(past, job->seen << shift);
+	if (job->fault.error)
+		past = min(past, job->fault.at);
 	return past - min(past, known);
 }
 
@@ -309,28 +312,65 @@ const char *dm_chain_job_base(const struct dm_chain_job *job)
 	return chain->slot[chain->order[bottom - 1]].name;
 }
 
+/*
+ * Whose job it is, and whether it runs, is asked by the constructors of other
+ * devices, too: they look at the layer, never at the job.
+ */
 struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos)
 {
-	struct dm_chain_job *job = chain->slot[chain->order[pos]].layer->job;
+	struct dm_chain_layer *layer = chain->slot[chain->order[pos]].layer;
+	struct dm_chain_job *job;
 
 	lockdep_assert_held(&chain->lock);
-	if (!job)
+	if (!chain->is_current || !READ_ONCE(layer->job))
 		return NULL;
-	/*
-	 * A reload may have made a new view, or the device may be gone; the job
-	 * goes with its layer. A device that only reads the layer leaves it alone.
-	 */
-	if (job->stopped && chain->is_current &&
-	    (!job->chain || job->chain->md == chain->md))
+	/* The device that drove it is gone; the job goes with its layer. */
+	if (!READ_ONCE(layer->job_md)) {
+		mutex_lock(&dm_chains_lock);
+		if (!layer->job_md)
+			layer->job_md = chain->md;
+		mutex_unlock(&dm_chains_lock);
+	}
+	if (READ_ONCE(layer->job_md) != chain->md)
+		return NULL;
+	job = layer->job;
+	/* A reload may have made a new view. */
+	if (job && job->stopped)
 		job->chain = chain;
-	return job->chain == chain ? job : NULL;
+	return job;
 }
 
-bool dm_chain_job_is_live(const struct dm_chain_layer *layer)
+int dm_chain_job_claim(struct dm_chain *chain, const struct dm_chain_slot *slot,
+		       struct dm_chain_why *why)
 {
-	const struct dm_chain_job *job = READ_ONCE(layer->job);
+	struct dm_chain_table *t;
+	int r = 0;
 
-	return job && !READ_ONCE(job->held);
+	lockdep_assert_held(&chain->lock);
+	mutex_lock(&dm_chains_lock);
+	list_for_each_entry(t, &dm_chain_tables, list) {
+		if (t->md == chain->md || !dm_chain_table_entry(t, slot->layer))
+			continue;
+		r = dm_chain_refuse(why, -EBUSY,
+				    "top '%s' is in use by device %s too",
+				    slot->name, dm_device_name(t->md));
+		break;
+	}
+	if (!r) {
+		slot->layer->job_md = chain->md;
+		slot->layer->job_live = true;
+	}
+	mutex_unlock(&dm_chains_lock);
+	return r;
+}
+
+void dm_chain_job_unclaim(struct dm_chain_layer *layer)
+{
+	mutex_lock(&dm_chains_lock);
+	layer->job_live = false;
+	if (!layer->job)
+		layer->job_md = NULL;
+	mutex_unlock(&dm_chains_lock);
 }
 
 struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id)
@@ -563,10 +603,11 @@ void dm_chain_jobs_stop(struct dm_chain *chain)
 	}
 }
 
-static void job_go(struct dm_chain *chain, struct dm_chain_job *job)
+void dm_chain_job_go(struct dm_chain *chain, struct dm_chain_job *job)
 {
 	unsigned int top, bottom;
 
+	lockdep_assert_held(&chain->lock);
 	spin_lock(&job->lock);
 	if (chain->writable && job->top->writable) {
 		job_aim(job);
@@ -593,7 +634,7 @@ void dm_chain_jobs_go(struct dm_chain *chain)
 		struct dm_chain_job *job = dm_chain_job_at(chain, i);
 
 		if (job && job->stopped)
-			job_go(chain, job);
+			dm_chain_job_go(chain, job);
 	}
 	mutex_unlock(&chain->lock);
 }
@@ -614,12 +655,14 @@ void dm_chain_jobs_forget(struct dm_chain *chain)
 	struct dm_chain_job *job, *next;
 	unsigned int id;
 
-	for (id = 0; id < DM_CHAIN_ID_NOBODY; id++) {
+	mutex_lock(&dm_chains_lock);
+	for (id = 0; id < DM_CHAIN_ID_NOBODY && chain->is_current; id++) {
 		struct dm_chain_layer *layer = chain->slot[id].layer;
 
-		if (layer && layer->job && layer->job->chain == chain)
-			layer->job->chain = NULL;
+		if (layer && layer->job_md == chain->md)
+			layer->job_md = NULL;
 	}
+	mutex_unlock(&dm_chains_lock);
 
 	list_for_each_entry_safe(job, next, &chain->concluded, list) {
 		list_del(&job->list);

@@ -223,6 +223,7 @@ static inline bool dm_chain_walk_is_below(const struct dm_chain_walk *w,
  * @error: negative errno, 0 if nothing did
  * @write: what failed was a write
  * @fatal: the job ends, whatever it was told to do about errors
+ * @ignored: the job went on behind it
  * @at: first byte that was not copied
  * @bytes: how many could not be; 0 if it is not a matter of one place, so that
  *	there is nothing to pass over
@@ -232,6 +233,7 @@ struct dm_chain_fault {
 	int error;
 	bool write;
 	bool fatal;
+	bool ignored;
 	u64 at;
 	u64 bytes;
 	char layer[DM_CHAIN_NAME_LEN];
@@ -294,7 +296,7 @@ struct dm_chain_progress {
  * @ref: the layer's, or the chain's of a concluded one, and one of each
  *	presuspend that waits
  * @list: in chain->concluded (chain->lock)
- * @chain: the view that drives it, NULL if that is gone
+ * @chain: the view that drives it, or did before it was stopped
  * @top: the layer it belongs to
  * @top_name: its name at its end (chain->lock)
  * @id: as given by the user
@@ -483,7 +485,7 @@ int dm_chain_copy_save(struct dm_chain_job *job);
 struct dm_chain_job *dm_chain_job_alloc(struct dm_chain *chain, const char *id,
 					struct dm_chain_layer *top);
 
-/* Its units' memory, and a count of what there is to do. Context: process,
+/* Its units' memory, and how much there is to do at most. Context: process,
  * GFP_NOIO; the walk is aimed. 0 or -ENOMEM.
  */
 int dm_chain_job_prepare(struct dm_chain_job *job);
@@ -557,6 +559,25 @@ struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos);
 /* Job with this id, live or concluded, or NULL. chain->lock held. */
 struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id);
 
+/* Aim a stopped job and let it run, if it may be written. chain->lock held. */
+void dm_chain_job_go(struct dm_chain *chain, struct dm_chain_job *job);
+
+/**
+ * dm_chain_job_claim() - a job is going to run into a layer
+ * @chain: the view
+ * @slot: of the layer
+ * @why: gets the reason of a refusal
+ *
+ * No other device may use it from here on.
+ *
+ * Context: process, chain->lock held. Return: 0 or -EBUSY.
+ */
+int dm_chain_job_claim(struct dm_chain *chain, const struct dm_chain_slot *slot,
+		       struct dm_chain_why *why);
+
+/* It is not. chain->lock held. */
+void dm_chain_job_unclaim(struct dm_chain_layer *layer);
+
 /* The dispatcher. */
 void dm_chain_job_work(struct work_struct *work);
 
@@ -584,8 +605,20 @@ bool dm_chain_job_end(struct dm_chain_job *job, bool copied);
 int dm_chain_job_record(struct dm_chain_job *job);
 
 /**
- * dm_chain_job_record_result() - replace the record by the result
+ * dm_chain_job_enter() - change the state of a live job, on disk first
  * @job: the job
+ * @state: running, paused or pending; the table of states allows it
+ *
+ * Nobody sees the new state before the record says so.
+ *
+ * Context: process, GFP_NOIO, chain->lock held. Takes meta_lock and job->lock.
+ * Return: 0, or a negative errno and the state is what it was.
+ */
+int dm_chain_job_enter(struct dm_chain_job *job, enum dm_chain_job_state state);
+
+/**
+ * dm_chain_job_record_result() - replace the record by the result
+ * @job: the job; one that is cancelled is aborting when this has succeeded
  * @status: how it ended
  * @backing: if not NULL, what the top rests on from now on; the same write
  *
@@ -610,6 +643,14 @@ int dm_chain_job_record_result(struct dm_chain_job *job,
 int dm_chain_scope(struct dm_chain *chain, const struct dm_chain_msg *msg,
 		   unsigned int *top, unsigned int *bottom,
 		   struct dm_chain_why *why);
+
+/* Return: 0, or -EBUSY if a layer from @bottom to @top is in use by another job
+ * than @except. Positions. chain->lock held.
+ */
+int dm_chain_job_check_overlap(struct dm_chain *chain,
+			       const struct dm_chain_job *except,
+			       unsigned int top, unsigned int bottom,
+			       struct dm_chain_why *why);
 
 /* Do two jobs share a layer? Lowest and highest position of each. */
 static inline bool dm_chain_jobs_overlap(unsigned int bottom_a,

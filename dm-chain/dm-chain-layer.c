@@ -214,12 +214,82 @@ struct dm_chain_entry *dm_chain_table_entry(struct dm_chain_table *t,
 	return NULL;
 }
 
+static int dm_chain_check_other(struct dm_chain_table *t,
+				struct dm_chain_table *other,
+				struct dm_chain_why *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr && other->md != t->md; i++) {
+		struct dm_chain_layer *layer = t->entry[i].layer;
+
+		if (!dm_chain_table_entry(other, layer))
+			continue;
+		if (i == t->nr - 1 || layer->job_live ||
+		    other->entry[other->nr - 1].layer == layer)
+			return dm_chain_refuse(why, -EBUSY,
+					       "layer %s is in use by device %s",
+					       t->entry[i].name,
+					       dm_device_name(other->md));
+	}
+	return 0;
+}
+
+static void dm_chain_mark_shared(struct dm_chain_table *t,
+				 struct dm_chain_table *other)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr && other->md != t->md; i++) {
+		struct dm_chain_entry *e;
+
+		e = dm_chain_table_entry(other, t->entry[i].layer);
+		if (!e)
+			continue;
+		e->shared = true;
+		t->entry[i].shared = true;
+	}
+}
+
+int dm_chain_table_register(struct dm_chain_table *t, struct dm_chain_why *why)
+{
+	struct dm_chain_table *other;
+	int r = 0;
+
+	lockdep_assert_held(&dm_chain_registry);
+	/*
+	 * A job comes back, or begins, under this lock: it sees the mark and this
+	 * table, or is seen.
+	 */
+	mutex_lock(&dm_chains_lock);
+	list_for_each_entry(other, &dm_chain_tables, list) {
+		r = dm_chain_check_other(t, other, why);
+		if (r)
+			break;
+	}
+	if (!r) {
+		list_for_each_entry(other, &dm_chain_tables, list)
+			dm_chain_mark_shared(t, other);
+		list_add(&t->list, &dm_chain_tables);
+	}
+	mutex_unlock(&dm_chains_lock);
+	return r;
+}
+
+void dm_chain_table_unregister(struct dm_chain_table *t)
+{
+	lockdep_assert_held(&dm_chain_registry);
+	mutex_lock(&dm_chains_lock);
+	list_del_init(&t->list);
+	mutex_unlock(&dm_chains_lock);
+}
+
 unsigned int dm_chain_layer_users(struct dm_chain_layer *layer)
 {
 	struct dm_chain_table *t, *earlier;
 	unsigned int n = 0;
 
-	lockdep_assert_held(&dm_chain_registry);
+	mutex_lock(&dm_chains_lock);
 	list_for_each_entry(t, &dm_chain_tables, list) {
 		bool counted = !dm_chain_table_entry(t, layer);
 
@@ -231,5 +301,6 @@ unsigned int dm_chain_layer_users(struct dm_chain_layer *layer)
 		}
 		n += !counted;
 	}
+	mutex_unlock(&dm_chains_lock);
 	return n;
 }

@@ -79,7 +79,10 @@ struct dm_chain_table;
  * @bios: for metadata I/O
  * @owed_result: of a job whose record it could not replace
  * @owes_result: there is one
- * @job: the live job whose top this is (chain->lock)
+ * @job: the live job whose top this is (chain->lock of the device that drives
+ *	it)
+ * @job_md: that device, NULL if it is gone (dm_chains_lock)
+ * @job_live: the job runs, or may be told to (dm_chains_lock)
  */
 struct dm_chain_layer {
 	struct list_head list;
@@ -133,6 +136,8 @@ struct dm_chain_layer {
 	struct dm_chain_job_result owed_result;
 	bool owes_result;
 	struct dm_chain_job *job;
+	struct mapped_device *job_md;
+	bool job_live;
 };
 
 static inline bool dm_chain_layer_raw(const struct dm_chain_layer *layer)
@@ -178,7 +183,23 @@ int dm_chain_layer_prepare(struct dm_chain_layer *layer);
 struct dm_chain_entry *dm_chain_table_entry(struct dm_chain_table *t,
 					    const struct dm_chain_layer *layer);
 
-/* Number of mapped devices whose tables use it. */
+/**
+ * dm_chain_table_register() - a table is going to use its layers
+ * @t: the table, with all its entries
+ * @why: gets the reason of a refusal
+ *
+ * A layer that is active, or a live job's top, in one device is used by no
+ * other. Live and inactive tables count.
+ *
+ * Context: process, registry lock held. Takes dm_chains_lock. Return: 0 or
+ * -EBUSY.
+ */
+int dm_chain_table_register(struct dm_chain_table *t, struct dm_chain_why *why);
+
+/* It is not, or not any more. Registered or not. Registry lock held. */
+void dm_chain_table_unregister(struct dm_chain_table *t);
+
+/* Number of mapped devices whose tables use it. Takes dm_chains_lock. */
 unsigned int dm_chain_layer_users(struct dm_chain_layer *layer);
 
 /* dm-chain-meta.c: metadata I/O of one layer */

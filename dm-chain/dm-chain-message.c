@@ -270,19 +270,12 @@ static int message_run(struct dm_chain_table *t, unsigned int argc, char **argv,
 	struct dm_chain *chain = t->chain;
 	struct dm_chain_why why = { };
 	struct dm_chain_msg msg;
-	bool query, registry;
+	bool query;
 	int r;
 
 	r = dm_chain_parse_message(argc, argv, &msg, &why);
 	query = r ? message_was_query(argc, argv) : dm_chain_msg_is_query(&msg);
 
-	/* Who else uses a layer is known to the registry. */
-	registry = !r && (msg.kind == DM_CHAIN_MSG_STREAM ||
-			  msg.kind == DM_CHAIN_MSG_LAYERS ||
-			  (msg.kind == DM_CHAIN_MSG_JOB &&
-			   msg.verb == DM_CHAIN_VERB_RESUME));
-	if (registry)
-		mutex_lock(&dm_chain_registry);
 	mutex_lock(&chain->lock);
 	if (!r && query)
 		r = message_query(t, &msg, result, maxlen, &why);
@@ -291,8 +284,6 @@ static int message_run(struct dm_chain_table *t, unsigned int argc, char **argv,
 	if (!query)
 		chain->why = why;
 	mutex_unlock(&chain->lock);
-	if (registry)
-		mutex_unlock(&dm_chain_registry);
 
 	if (r)
 		DMWARN_LIMIT("%s: message refused: %s: error %d",

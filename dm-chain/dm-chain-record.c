@@ -13,16 +13,16 @@
  */
 #include "dm-chain-job.h"
 
-/* job->lock held. */
-static u32 record_flags(const struct dm_chain_job *job)
+static u32 record_flags(const struct dm_chain_job *job,
+			enum dm_chain_job_state state)
 {
 	u32 flags = 0;
 
 	if (job->bottom_raw)
 		flags |= DM_CHAIN_JOB_F_RAW_BOTTOM;
-	if (job->state == DM_CHAIN_JOB_PAUSED && !job->held)
+	if (state == DM_CHAIN_JOB_PAUSED && !job->held)
 		flags |= DM_CHAIN_JOB_F_PAUSED;
-	if (job->state == DM_CHAIN_JOB_PENDING)
+	if (state == DM_CHAIN_JOB_PENDING)
 		flags |= DM_CHAIN_JOB_F_PENDING;
 	if (!job->auto_finalize)
 		flags |= DM_CHAIN_JOB_F_MANUAL_FINALIZE;
@@ -33,7 +33,7 @@ static u32 record_flags(const struct dm_chain_job *job)
 	return flags;
 }
 
-static void record_fill(struct dm_chain_job *job,
+static void record_fill(struct dm_chain_job *job, enum dm_chain_job_state state,
 			struct dm_chain_job_record *record)
 {
 	unsigned int shift = job->chain->block_shift + SECTOR_SHIFT;
@@ -48,7 +48,7 @@ static void record_fill(struct dm_chain_job *job,
 	record->started = job->started;
 
 	lockdep_assert_held(&job->lock);
-	record->flags = record_flags(job);
+	record->flags = record_flags(job, state);
 	record->speed = job->speed;
 	record->floor = job->pace.floor;
 	record->ceiling = job->pace.ceiling;
@@ -57,33 +57,62 @@ static void record_fill(struct dm_chain_job *job,
 	record->zeroed = job->durable.zeroed;
 	record->skipped = record->cursor -
 		min(record->cursor, record->copied + record->zeroed);
+	if (state == DM_CHAIN_JOB_RUNNING)
+		return;
 	record->error = job->error;
 	record->io_status = job->io_status;
+}
+
+/* meta_lock held. */
+static int record_write(struct dm_chain_job *job, enum dm_chain_job_state state)
+{
+	struct dm_chain_layer *top = job->top;
+	int r;
+
+	lockdep_assert_held(&top->meta_lock);
+	top->next = top->sb;
+	spin_lock(&job->lock);
+	record_fill(job, state, &top->next.job);
+	job->unrecorded = false;
+	job->recorded = jiffies;
+	spin_unlock(&job->lock);
+	r = dm_chain_meta_write_sb(top);
+	if (!r)
+		top->owes_result = false;
+	spin_lock(&job->lock);
+	/* What failed may have been written nevertheless. */
+	job->unrecorded |= r;
+	if (!r)
+		job->state = state;
+	spin_unlock(&job->lock);
+	return r;
 }
 
 int dm_chain_job_record(struct dm_chain_job *job)
 {
 	struct dm_chain_layer *top = job->top;
-	bool live;
+	enum dm_chain_job_state state;
 	int r = 0;
 
 	mutex_lock(&top->meta_lock);
-	top->next = top->sb;
-	spin_lock(&job->lock);
-	live = job->state != DM_CHAIN_JOB_ABORTING &&
-	       job->state != DM_CHAIN_JOB_CONCLUDED;
-	if (live)
-		record_fill(job, &top->next.job);
-	WRITE_ONCE(job->unrecorded, false);
-	job->recorded = jiffies;
-	spin_unlock(&job->lock);
+	/* It changes under meta_lock, too, as long as there is a record. */
+	state = READ_ONCE(job->state);
 	/* The result has replaced it, or is about to. */
-	if (live)
-		r = dm_chain_meta_write_sb(top);
-	if (live && !r)
-		top->owes_result = false;
-	if (r)
-		WRITE_ONCE(job->unrecorded, true);
+	if (state != DM_CHAIN_JOB_ABORTING && state != DM_CHAIN_JOB_CONCLUDED)
+		r = record_write(job, state);
+	mutex_unlock(&top->meta_lock);
+	return r;
+}
+
+int dm_chain_job_enter(struct dm_chain_job *job, enum dm_chain_job_state state)
+{
+	struct dm_chain_layer *top = job->top;
+	int r;
+
+	lockdep_assert_held(&job->chain->lock);
+	WARN_ON_ONCE(!dm_chain_job_transition_allowed(job->state, state));
+	mutex_lock(&top->meta_lock);
+	r = record_write(job, state);
 	mutex_unlock(&top->meta_lock);
 	return r;
 }
@@ -123,6 +152,12 @@ int dm_chain_job_record_result(struct dm_chain_job *job,
 	r = dm_chain_meta_write_sb(top);
 	/* Of a job that did not change the chain it is written later. */
 	top->owes_result = r && !backing;
+	spin_lock(&job->lock);
+	if (r)
+		job->unrecorded = true;
+	else if (status == DM_CHAIN_RESULT_CANCELLED)
+		job->state = DM_CHAIN_JOB_ABORTING;
+	spin_unlock(&job->lock);
 	mutex_unlock(&top->meta_lock);
 	if (r)
 		DMERR("%s: job %s: its result was not recorded: error %d",
@@ -146,13 +181,18 @@ static void record_owed_result(struct dm_chain_layer *layer)
 	mutex_unlock(&layer->meta_lock);
 }
 
-void dm_chain_job_settle(struct dm_chain_layer *layer, bool durable)
+void dm_chain_job_settle(struct dm_chain *chain, struct dm_chain_layer *layer,
+			 bool durable)
 {
-	struct dm_chain_job *job = layer->job;
+	struct dm_chain_job *job;
 	bool moved;
 
-	if (!job && durable)
+	lockdep_assert_held(&chain->lock);
+	if (!layer->job && durable)
 		record_owed_result(layer);
+	if (READ_ONCE(layer->job_md) != chain->md)
+		return;
+	job = layer->job;
 	if (!job || !job->stopped)
 		return;
 	spin_lock(&job->lock);
@@ -219,40 +259,58 @@ static struct dm_chain_job *revive_job(struct dm_chain *chain,
 	return job;
 }
 
+/* Give a layer its recorded job back. */
+static int revive_entry(struct dm_chain *chain, struct dm_chain_table *t,
+			struct dm_chain_entry *e, struct dm_chain_why *why)
+{
+	struct dm_chain_layer *layer = e->layer;
+	unsigned int top, bottom;
+	struct dm_chain_job *job;
+	int r = 0;
+
+	if (dm_chain_job_find(chain, layer->sb.job.id))
+		return dm_chain_refuse(why, -EEXIST,
+				       "there is another one of that id");
+	job = revive_job(chain, layer, t->jobs_paused);
+	if (!job || dm_chain_layer_prepare(layer))
+		r = dm_chain_refuse(why, -ENOMEM, "out of memory");
+	if (!r && dm_chain_job_positions(job, &top, &bottom))
+		r = dm_chain_job_check_overlap(chain, NULL, top, bottom, why);
+	if (r) {
+		if (job)
+			dm_chain_job_put(job);
+		return r;
+	}
+	/* Another device's constructor looks at both under this lock. */
+	mutex_lock(&dm_chains_lock);
+	if (e->shared && job->state == DM_CHAIN_JOB_RUNNING) {
+		job->state = DM_CHAIN_JOB_PAUSED;
+		job->announced = job->state;
+		job->held = true;
+	}
+	layer->job_md = chain->md;
+	layer->job_live = !e->shared && !job->held;
+	layer->job = job;
+	mutex_unlock(&dm_chains_lock);
+	return 0;
+}
+
 void dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t)
 {
+	struct dm_chain_why why = {};
 	unsigned int i;
 
 	lockdep_assert_held(&chain->lock);
 	for (i = 0; i < t->nr; i++) {
-		struct dm_chain_layer *layer = t->entry[i].layer;
-		struct dm_chain_job *job;
+		struct dm_chain_entry *e = &t->entry[i];
 
-		if (t->entry[i].dropped || dm_chain_layer_raw(layer) ||
-		    layer->job || layer->sb.job.type != DM_CHAIN_JOB_STREAM)
+		if (e->dropped || !chain->writable || !e->layer->writable ||
+		    e->layer->job ||
+		    e->layer->sb.job.type != DM_CHAIN_JOB_STREAM)
 			continue;
-		if (dm_chain_job_find(chain, layer->sb.job.id)) {
-			DMERR("%s: layer %s: the recorded job %s does not go on: there is another of that id",
-			      dm_device_name(chain->md), t->entry[i].name,
-			      layer->sb.job.id);
-			continue;
-		}
-		job = revive_job(chain, layer, t->jobs_paused);
-		if (!job || (layer->writable && dm_chain_layer_prepare(layer))) {
-			DMERR("%s: layer %s: no memory for the recorded job %s",
-			      dm_device_name(chain->md), t->entry[i].name,
-			      layer->sb.job.id);
-			if (job)
-				dm_chain_job_put(job);
-			continue;
-		}
-		/* Another device's constructor looks at both under this lock. */
-		mutex_lock(&dm_chains_lock);
-		if (t->entry[i].shared && job->state == DM_CHAIN_JOB_RUNNING) {
-			job->state = DM_CHAIN_JOB_PAUSED;
-			job->held = true;
-		}
-		WRITE_ONCE(layer->job, job);
-		mutex_unlock(&dm_chains_lock);
+		if (revive_entry(chain, t, e, &why))
+			DMERR("%s: layer %s: the recorded job %s does not go on: %s",
+			      dm_device_name(chain->md), e->name,
+			      e->layer->sb.job.id, why.text);
 	}
 }

@@ -64,25 +64,10 @@ static int job_check_writable(struct dm_chain *chain,
 	return 0;
 }
 
-static int job_check_users(struct dm_chain *chain,
-			   const struct dm_chain_slot *slot,
-			   struct dm_chain_why *why)
-{
-	struct dm_chain_table *t;
-
-	lockdep_assert_held(&dm_chain_registry);
-	list_for_each_entry(t, &dm_chain_tables, list) {
-		if (t->md != chain->md && dm_chain_table_entry(t, slot->layer))
-			return dm_chain_refuse(why, -EBUSY,
-					       "top '%s' is in use by device %s too",
-					       slot->name,
-					       dm_device_name(t->md));
-	}
-	return 0;
-}
-
-static int job_check_busy(struct dm_chain *chain, unsigned int top,
-			  unsigned int bottom, struct dm_chain_why *why)
+int dm_chain_job_check_overlap(struct dm_chain *chain,
+			       const struct dm_chain_job *except,
+			       unsigned int top, unsigned int bottom,
+			       struct dm_chain_why *why)
 {
 	unsigned int i;
 
@@ -90,7 +75,7 @@ static int job_check_busy(struct dm_chain *chain, unsigned int top,
 		const struct dm_chain_job *job = dm_chain_job_at(chain, i);
 		unsigned int t, b;
 
-		if (!job)
+		if (!job || job == except)
 			continue;
 		/* One whose bottom is gone will end, but still writes its top. */
 		if (!dm_chain_job_positions(job, &t, &b)) {
@@ -103,7 +88,7 @@ static int job_check_busy(struct dm_chain *chain, unsigned int top,
 					       chain->slot[chain->order[max(b, bottom)]].name,
 					       job->id);
 	}
-	return job_check_users(chain, &chain->slot[chain->order[top]], why);
+	return 0;
 }
 
 /* What Documentation/dm-chain.rst says. */
@@ -121,6 +106,7 @@ static struct dm_chain_job *job_create(struct dm_chain *chain, const char *id,
 {
 	struct dm_chain_layer *low = chain->slot[chain->order[bottom]].layer;
 	struct dm_chain_job *job;
+	u64 zero;
 
 	job = dm_chain_job_alloc(chain, id,
 				 chain->slot[chain->order[top]].layer);
@@ -140,6 +126,8 @@ static struct dm_chain_job *job_create(struct dm_chain *chain, const char *id,
 		dm_chain_job_put(job);
 		return NULL;
 	}
+	if (job->walk.active)
+		dm_chain_walk_count(&job->walk, &job->remaining, &zero);
 	return job;
 }
 
@@ -193,7 +181,9 @@ int dm_chain_job_start(struct dm_chain *chain, const struct dm_chain_msg *msg,
 		return dm_chain_refuse(why, -EEXIST, "job '%s' exists already", id);
 	r = job_check_writable(chain, slot, why);
 	if (!r)
-		r = job_check_busy(chain, top, bottom, why);
+		r = dm_chain_job_check_overlap(chain, NULL, top, bottom, why);
+	if (!r && bottom < top)
+		r = dm_chain_job_claim(chain, slot, why);
 	if (r)
 		return r;
 
@@ -209,9 +199,11 @@ int dm_chain_job_start(struct dm_chain *chain, const struct dm_chain_msg *msg,
 	}
 
 	job = job_create(chain, id, top, bottom, msg);
-	if (!job)
-		return dm_chain_refuse(why, -ENOMEM, "out of memory");
-	return job_begin(job, why);
+	r = job ? job_begin(job, why) :
+		  dm_chain_refuse(why, -ENOMEM, "out of memory");
+	if (r)
+		dm_chain_job_unclaim(slot->layer);
+	return r;
 }
 
 /* ---- verbs ---- */
@@ -262,95 +254,82 @@ static int job_not_recorded(const struct dm_chain_job *job, int error,
 			       job->id, error);
 }
 
-/* Nobody sees the new state before the record says so: see chain->lock. */
-static void job_force_state(struct dm_chain_job *job,
-			    enum dm_chain_job_state state)
-{
-	spin_lock(&job->lock);
-	job->state = state;
-	spin_unlock(&job->lock);
-}
-
 static int job_pause(struct dm_chain_job *job, struct dm_chain_why *why)
 {
-	enum dm_chain_job_state before = job->state;
-	int r;
+	int r = dm_chain_job_enter(job, DM_CHAIN_JOB_PAUSED);
 
-	dm_chain_job_set_state(job, DM_CHAIN_JOB_PAUSED);
-	r = dm_chain_job_record(job);
-	if (r)
-		job_force_state(job, before);
 	job_changed(job);
 	return r ? job_not_recorded(job, r, why) : 0;
+}
+
+/* A job that was held may go on: nothing may have come in its way. */
+static int job_check_free(struct dm_chain_job *job, struct dm_chain_why *why)
+{
+	struct dm_chain *chain = job->chain;
+	unsigned int top, bottom;
+	int r;
+
+	/* If it has no bottom any more, it will say so and end. */
+	if (!dm_chain_job_positions(job, &top, &bottom))
+		return 0;
+	r = dm_chain_job_check_overlap(chain, job, top, bottom, why);
+	if (!r)
+		r = dm_chain_job_claim(chain, &chain->slot[chain->order[top]],
+				       why);
+	return r;
 }
 
 static int job_resume(struct dm_chain_job *job, struct dm_chain_why *why)
 {
-	enum dm_chain_io_status io_status = job->io_status;
-	int r, error = job->error;
-	bool held = job->held;
-	unsigned int top, bottom;
+	int r = job_check_free(job, why);
 
-	if (dm_chain_job_positions(job, &top, &bottom)) {
-		r = job_check_users(job->chain,
-				    &job->chain->slot[job->chain->order[top]],
-				    why);
-		if (r)
-			return r;
-	}
+	if (r)
+		return r;
 	spin_lock(&job->lock);
+	/* One that was held may have found no bottom. */
+	job->reaim |= job->held;
+	/* A pause does not count as a time of slow copying. */
+	job->rate_since = ktime_get();
+	job->rate_bytes = 0;
+	spin_unlock(&job->lock);
+	r = dm_chain_job_enter(job, DM_CHAIN_JOB_RUNNING);
+	if (r)
+		return job_not_recorded(job, r, why);
+	spin_lock(&job->lock);
+	if (job->io_status != DM_CHAIN_IO_OK)
+		dm_chain_faults_clear(&job->faults);
 	job->held = false;
 	job->io_status = DM_CHAIN_IO_OK;
 	job->error = 0;
 	spin_unlock(&job->lock);
-	dm_chain_job_set_state(job, DM_CHAIN_JOB_RUNNING);
-	r = dm_chain_job_record(job);
-	spin_lock(&job->lock);
-	if (r) {
-		job->held = held;
-		job->io_status = io_status;
-		job->error = error;
-		job->state = DM_CHAIN_JOB_PAUSED;
-	} else {
-		dm_chain_faults_clear(&job->faults);
-		/* One that was held may have found no bottom. */
-		job->reaim |= held;
-		/* A pause does not count as a time of slow copying. */
-		job->rate_since = ktime_get();
-		job->rate_bytes = 0;
-	}
-	spin_unlock(&job->lock);
 	job_changed(job);
-	return r ? job_not_recorded(job, r, why) : 0;
+	return 0;
 }
 
 static int job_cancel(struct dm_chain_job *job, struct dm_chain_why *why)
 {
-	enum dm_chain_job_state before = job->state;
-	struct dm_chain_fault fault = job->fault;
-	int r;
+	int r = dm_chain_job_record_result(job, DM_CHAIN_RESULT_CANCELLED, NULL);
 
-	dm_chain_job_set_state(job, DM_CHAIN_JOB_ABORTING);
 	spin_lock(&job->lock);
-	memset(&job->fault, 0, sizeof(job->fault));
+	/* A job that is cancelled is cancelled, whatever went wrong before. */
+	if (!r)
+		memset(&job->fault, 0, sizeof(job->fault));
 	spin_unlock(&job->lock);
-	r = dm_chain_job_record_result(job, DM_CHAIN_RESULT_CANCELLED, NULL);
-	if (r) {
-		spin_lock(&job->lock);
-		job->fault = fault;
-		spin_unlock(&job->lock);
-		job_force_state(job, before);
-	}
 	job_changed(job);
 	return r ? job_not_recorded(job, r, why) : 0;
 }
 
 static int job_finalize(struct dm_chain_job *job, struct dm_chain_why *why)
 {
+	int r;
+
 	if (job->finalize)
 		return dm_chain_refuse(why, -EINVAL,
 				       "job '%s' is being finalized already",
 				       job->id);
+	r = job_check_free(job, why);
+	if (r)
+		return r;
 	spin_lock(&job->lock);
 	job->finalize = true;
 	job->io_status = DM_CHAIN_IO_OK;
@@ -412,6 +391,9 @@ int dm_chain_job_control(struct dm_chain *chain,
 				       dm_chain_job_state_name(job->state),
 				       dm_chain_verb_name(msg->verb));
 
+	/* Taken over from a device that is gone, after this one was resumed. */
+	if (job->state != DM_CHAIN_JOB_CONCLUDED && job->stopped)
+		dm_chain_job_go(chain, job);
 	/* It could not even end: its result could not be recorded. */
 	if (job->state != DM_CHAIN_JOB_CONCLUDED && job->stopped)
 		return dm_chain_refuse(why, -EROFS,

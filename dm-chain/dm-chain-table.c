@@ -422,42 +422,6 @@ static int dm_chain_check_all(struct dm_chain_ctor *x)
 	return 0;
 }
 
-/*
- * A layer that is active, or a live job's top, in one device is used by no
- * other. Live and inactive tables count.
- */
-static int dm_chain_check_shared(struct dm_chain_ctor *x)
-{
-	struct dm_chain_table *t = x->t, *other;
-	struct dm_chain_entry *e;
-	unsigned int i;
-	int r = 0;
-
-	/* A recorded job comes back under this lock, unless it sees the mark. */
-	mutex_lock(&dm_chains_lock);
-	list_for_each_entry(other, &dm_chain_tables, list) {
-		if (other->md == t->md)
-			continue;
-		for (i = 0; i < t->nr && !r; i++) {
-			struct dm_chain_layer *layer = t->entry[i].layer;
-
-			e = dm_chain_table_entry(other, layer);
-			if (!e)
-				continue;
-			if (i == t->nr - 1 || dm_chain_job_is_live(layer) ||
-			    other->entry[other->nr - 1].layer == layer)
-				r = dm_chain_refuse(&x->why, -EBUSY,
-						    "layer %s is in use by device %s",
-						    t->entry[i].name,
-						    dm_device_name(other->md));
-			e->shared = true;
-			t->entry[i].shared = true;
-		}
-	}
-	mutex_unlock(&dm_chains_lock);
-	return r;
-}
-
 /* ---- taking the objects ---- */
 
 static int dm_chain_take_layer(struct dm_chain_ctor *x, unsigned int i)
@@ -539,6 +503,7 @@ static void dm_chain_table_free(struct dm_chain_table *t)
 	unsigned int i;
 
 	lockdep_assert_held(&dm_chain_registry);
+	dm_chain_table_unregister(t);
 	dm_chain_readcopy_destroy(t->readcopy);
 	if (t->chain) {
 		dm_chain_unstage(t);
@@ -580,7 +545,6 @@ static int dm_chain_take_readcopy(struct dm_chain_ctor *x)
 
 static int dm_chain_construct(struct dm_chain_ctor *x)
 {
-	struct dm_chain_table *t = x->t;
 	unsigned int i;
 	int r;
 
@@ -603,13 +567,11 @@ static int dm_chain_construct(struct dm_chain_ctor *x)
 	for (i = 0; i < x->nr && !r; i++)
 		r = dm_chain_take_layer(x, x->chain[i]);
 	if (!r)
-		r = dm_chain_check_shared(x);
+		r = dm_chain_table_register(x->t, &x->why);
 	if (!r)
 		r = dm_chain_take_chain(x);
 	if (!r)
 		r = dm_chain_take_readcopy(x);
-	if (!r)
-		list_add(&t->list, &dm_chain_tables);
 	return r;
 }
 
@@ -676,7 +638,6 @@ void dm_chain_dtr(struct dm_target *ti)
 	struct dm_chain_table *t = ti->private;
 
 	mutex_lock(&dm_chain_registry);
-	list_del(&t->list);
 	dm_chain_table_free(t);
 	mutex_unlock(&dm_chain_registry);
 }

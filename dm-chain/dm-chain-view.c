@@ -128,6 +128,7 @@ struct dm_chain *dm_chain_create(struct mapped_device *md, u32 block_size,
 	mutex_init(&chain->lock);
 	mutex_init(&chain->drain_lock);
 	mutex_init(&chain->end_lock);
+	chain->jobs_stopped = true;
 	INIT_LIST_HEAD(&chain->concluded);
 	spin_lock_init(&chain->defer_lock);
 	bio_list_init(&chain->waiting);
@@ -601,7 +602,8 @@ static void dm_chain_leave_debt(struct dm_chain_layer *layer)
 }
 
 /* Commit what was written, whatever the kind of suspend, and say so on disk. */
-static void dm_chain_settle(struct dm_chain_layer *layer)
+static void dm_chain_settle(struct dm_chain *chain,
+			    struct dm_chain_layer *layer)
 {
 	int r = dm_chain_commit(layer);
 
@@ -611,7 +613,7 @@ static void dm_chain_settle(struct dm_chain_layer *layer)
 	if (!r && dm_chain_pageset_next(&layer->torn, 0) == layer->nr_pages)
 		dm_chain_flag(layer, DM_CHAIN_F_CLEAN, 0);
 	mutex_unlock(&layer->meta_lock);
-	dm_chain_job_settle(layer, !r);
+	dm_chain_job_settle(chain, layer, !r);
 }
 
 void dm_chain_release(struct dm_chain *chain)
@@ -633,7 +635,7 @@ void dm_chain_release(struct dm_chain *chain)
 		/* A layer without a buffer was not written by anybody. */
 		if (layer == active ? chain->writable :
 		    layer->writable && layer->commit_buf)
-			dm_chain_settle(layer);
+			dm_chain_settle(chain, layer);
 	}
 	mutex_lock(&active->meta_lock);
 	active->owner = NULL;

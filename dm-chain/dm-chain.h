@@ -15,26 +15,24 @@
  * Locking
  *	In this order, outermost first:
  *
- *	dm_chain_registry	mutex. The lists of layers and chains, their
- *				reference counts, who uses a layer in which role.
- *				Process context; constructors read metadata under
- *				it. Neither a guest's I/O nor a suspend or resume
- *				waits for it.
+ *	dm_chain_registry	mutex. The lists of layers, chains and tables, their
+ *				reference counts. Constructors and destructors,
+ *				which read metadata under it. Neither a guest's
+ *				I/O nor a suspend or resume waits for it, nor does
+ *				a message, which a suspend waits for.
  *	chain->end_lock		mutex. Jobs end one at a time: it is held while the
  *				layers that one drops are drained, which chain->lock
  *				is not. Dispatchers only.
  *	chain->lock		mutex. The order of the chain and its slots, the
  *				life cycle of jobs, the last refusal. Messages,
  *				status, preresume, postsuspend, end of a job.
- *	dm_chains_lock		mutex. The list of chains, together with the
- *				registry for who changes it, and which chain is
- *				its device's current one; and together with
- *				chain->lock that a recorded job comes back, with
- *				the registry that another device's table takes its
- *				top. Nothing sleeps for I/O
- *				under it: a resume takes it, and must not wait
- *				for a constructor that waits for a device which
- *				only that resume brings back.
+ *	dm_chains_lock		mutex. The lists of chains and tables, together
+ *				with the registry for who changes them; which
+ *				chain is its device's current one; which device
+ *				drives the job of a layer, and who else uses that.
+ *				Nothing sleeps for I/O under it: a resume takes
+ *				it, and must not wait for a constructor that waits
+ *				for a device which only that resume brings back.
  *	layer->meta_lock	mutex. All metadata writes of one layer and what
  *				they depend on: the superblock copy, slots,
  *				sequence number, commit buffer. Commits sleep for
@@ -132,7 +130,7 @@ struct dm_chain_epoch {
  * @no_passdown: discards stay in the map
  * @epoch: current one; RCU
  * @epochs: the two that take turns
- * @drain_lock: one drain at a time (inside @lock)
+ * @drain_lock: one drain at a time (inside @end_lock)
  * @bios: for the target's own data I/O that guests wait for
  * @job_bios: for that of jobs
  * @units: buffers of one block for merges
@@ -421,7 +419,7 @@ void dm_chain_postsuspend(struct dm_target *ti);
 
 /**
  * dm_chain_job_start() - the message "stream"
- * @chain: live and resumed; dm_chain_registry is held too
+ * @chain: live and resumed
  * @msg: as parsed
  * @why: gets the reason of a refusal
  *
@@ -430,9 +428,7 @@ void dm_chain_postsuspend(struct dm_target *ti);
 int dm_chain_job_start(struct dm_chain *chain, const struct dm_chain_msg *msg,
 		       struct dm_chain_why *why);
 
-/* The message "job"; for "resume" dm_chain_registry is held too. Return: 0,
- * -EINVAL, -ENOENT, -EROFS, -EBUSY, -EIO.
- */
+/* The message "job". Return: 0, -EINVAL, -ENOENT, -EROFS, -EBUSY, -EIO. */
 int dm_chain_job_control(struct dm_chain *chain,
 			 const struct dm_chain_msg *msg,
 			 struct dm_chain_why *why);
@@ -447,22 +443,19 @@ void dm_chain_jobs_go(struct dm_chain *chain);
 
 /*
  * Make jobs of the records in the superblocks of a table's layers; they run from
- * dm_chain_jobs_go() on. What cannot come back is logged, and its record stays.
+ * dm_chain_jobs_go() on. What cannot come back is logged, and its record stays. So
+ * does that of a top which is not writable here.
  */
 void dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t);
 
 /* The layer's table has stopped writing; @durable: all of it is. Records how far
  * the layer's job came.
  */
-void dm_chain_job_settle(struct dm_chain_layer *layer, bool durable);
+void dm_chain_job_settle(struct dm_chain *chain, struct dm_chain_layer *layer,
+			 bool durable);
 
 /* Forget the job of a layer whose last reference goes. Registry lock held. */
 void dm_chain_job_free(struct dm_chain_layer *layer);
-
-/* Has it a job that runs or may be told to? One that is held because another
- * device uses the layer, or by the table, does not count. Registry lock held.
- */
-bool dm_chain_job_is_live(const struct dm_chain_layer *layer);
 
 /* A chain goes that nobody uses any more. Its concluded jobs go, too. */
 void dm_chain_jobs_forget(struct dm_chain *chain);
