@@ -129,9 +129,19 @@ enum dm_chain_state layer_state(const struct layer *layer, u64 block)
 				  block % DM_CHAIN_BLOCKS_PER_PAGE);
 }
 
-static u64 layer_size(const struct layer *layer)
+u64 layer_size(const struct layer *layer)
 {
 	return layer->meta ? layer->sb.size : layer->data->size;
+}
+
+static void set_limits(struct chain *chain)
+{
+	u64 size[LAYERS_MAX];
+	unsigned int i;
+
+	for (i = 0; i < chain->nr; i++)
+		size[i] = layer_size(chain->layer[i]) / POWERCUT_SECTOR;
+	dm_chain_limits(size, chain->nr, chain->limit);
 }
 
 int chain_resolve(struct chain *chain, const struct layer *layer,
@@ -139,7 +149,6 @@ int chain_resolve(struct chain *chain, const struct layer *layer,
 {
 	struct dm_chain_candidate c[LAYERS_MAX] = {};
 	unsigned int order[LAYERS_MAX];
-	u64 size[LAYERS_MAX];
 	unsigned int i;
 	int r;
 
@@ -154,14 +163,31 @@ int chain_resolve(struct chain *chain, const struct layer *layer,
 	r = dm_chain_resolve(c, n, order, &chain->nr, why);
 	if (r)
 		return r;
-	for (i = 0; i < chain->nr; i++) {
+	for (i = 0; i < chain->nr; i++)
 		chain->layer[i] = &layer[order[i]];
-		size[i] = layer_size(chain->layer[i]) / POWERCUT_SECTOR;
-	}
-	dm_chain_limits(size, chain->nr, chain->limit);
+	set_limits(chain);
 	chain->block = layer[n - 1].meta ? layer[n - 1].sb.block_size /
 					   POWERCUT_SECTOR : 1;
 	return 0;
+}
+
+void chain_without(struct chain *left, const struct chain *chain,
+		   const struct layer *from, const struct layer *to)
+{
+	bool leaves = false;
+	unsigned int i;
+
+	left->nr = 0;
+	left->block = chain->block;
+	for (i = 0; i < chain->nr; i++) {
+		if (chain->layer[i] == from)
+			leaves = true;
+		if (chain->layer[i] == to)
+			leaves = false;
+		if (!leaves)
+			left->layer[left->nr++] = chain->layer[i];
+	}
+	set_limits(left);
 }
 
 const struct layer *chain_read(const struct chain *chain, u64 sector,

@@ -46,6 +46,9 @@ struct layer {
 int layer_load(struct layer *layer, struct dm_chain_why *why);
 void layer_unload(struct layer *layer);
 
+/* Size of a layer, bytes. */
+u64 layer_size(const struct layer *layer);
+
 enum dm_chain_state layer_state(const struct layer *layer, u64 block);
 
 /**
@@ -73,6 +76,16 @@ struct chain {
  */
 int chain_resolve(struct chain *chain, const struct layer *layer,
 		  unsigned int n, struct dm_chain_why *why);
+
+/**
+ * chain_without() - the chain once some layers are not in it any more
+ * @left: filled in
+ * @chain: the chain
+ * @from: the first that leaves
+ * @to: the first above it that stays; both in the chain
+ */
+void chain_without(struct chain *left, const struct chain *chain,
+		   const struct layer *from, const struct layer *to);
 
 /**
  * chain_read() - read one sector of the view

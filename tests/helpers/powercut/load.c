@@ -103,10 +103,7 @@ static int open_direct(const char *path)
 	return fd;
 }
 
-/*
- * On return the mark is in the log. Slots lie apart, so that the block layer
- * does not make one request of two marks.
- */
+/* Slots lie apart, so that the block layer does not make one request of two. */
 static void write_mark(int fd, char *buf, unsigned int slot, const char *text)
 {
 	memset(buf, 0, POWERCUT_SECTOR);
@@ -475,6 +472,11 @@ int load_main(int argc, char **argv)
 	return 0;
 }
 
+void powercut_mark(int fd, void *buf, const char *text)
+{
+	write_mark(fd, buf, 0, text);
+}
+
 int mark_main(int argc, char **argv)
 {
 	char *buf = aligned(4096);
@@ -484,6 +486,6 @@ int mark_main(int argc, char **argv)
 		errx(2, "usage: powercut mark DEVICE MARK...");
 	fd = open_direct(argv[1]);
 	for (i = 2; i < argc; i++)
-		write_mark(fd, buf, 0, argv[i]);
+		powercut_mark(fd, buf, argv[i]);
 	return 0;
 }

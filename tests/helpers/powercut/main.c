@@ -5,6 +5,7 @@
  *	powercut record		the disks: an NBD server that logs every request
  *	powercut mark		put marks into that log, from the guest
  *	powercut load		write to a chain in the guest, with marks
+ *	powercut await		wait there for an event of a job, with marks
  *	powercut replay		cut the power at many points of a log and check
  */
 #include <stdio.h>
@@ -20,6 +21,7 @@ static const struct {
 	{ "record", record_main },
 	{ "mark", mark_main },
 	{ "load", load_main },
+	{ "await", await_main },
 	{ "replay", replay_main },
 };
 

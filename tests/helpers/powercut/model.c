@@ -81,6 +81,20 @@ static void add_chain(struct model *model, char *names, bool only, long pos)
 		chain->bits |= 1U << (layer_by_name(model, name) - model->layer);
 }
 
+static void add_size(struct model *model, u64 bytes, bool only, long pos)
+{
+	struct model_size *size;
+	unsigned int i;
+
+	for (i = 0; only && i < model->grows; i++)
+		if (model->grow[i].until == MODEL_NEVER)
+			model->grow[i].until = pos;
+	size = push(&model->grow, &model->grows, sizeof(*size));
+	size->from = pos;
+	size->until = MODEL_NEVER;
+	size->bytes = bytes;
+}
+
 static struct model_op *op_by_seq(struct model *model, u64 seq)
 {
 	unsigned int i;
@@ -183,6 +197,44 @@ static void add_window(struct model *model, const char *text)
 	model->sectors += length / POWERCUT_SECTOR;
 }
 
+static void add_job(struct model *model, const char *text, long pos)
+{
+	char id[64], top[64], bottom[64];
+
+	if (sscanf(text, "job %63s %63s %63s", id, top, bottom) != 3)
+		errx(1, "mark: %s", text);
+	jobs_add(&model->jobs, id, layer_by_name(model, top) - model->layer,
+		 layer_by_name(model, bottom) - model->layer, pos);
+}
+
+/* Return: false if the mark is none of these. */
+static bool chain_mark(struct model *model, const char *word, char *text,
+		       long pos)
+{
+	bool only = !strcmp(word, "is") || !strcmp(word, "jobis") ||
+		    !strcmp(word, "size");
+
+	if (!strcmp(word, "job"))
+		add_job(model, text, pos);
+	else if (!strcmp(word, "is"))
+		add_chain(model, text + 3, true, pos);
+	else if (!strcmp(word, "may"))
+		add_chain(model, text + 4, false, pos);
+	else if (!strcmp(word, "jobis"))
+		jobs_mark(&model->jobs, text + 6, true, pos);
+	else if (!strcmp(word, "jobmay"))
+		jobs_mark(&model->jobs, text + 7, false, pos);
+	else if (!strcmp(word, "size"))
+		add_size(model, strtoull(text + 5, NULL, 10), true, pos);
+	else if (!strcmp(word, "maysize"))
+		add_size(model, strtoull(text + 8, NULL, 10), false, pos);
+	else
+		return false;
+	if (only)
+		add_ack(model, pos);
+	return true;
+}
+
 static void mark(struct model *model, const struct log *log,
 		 struct flights *flights, char *text, long pos)
 {
@@ -200,15 +252,11 @@ static void mark(struct model *model, const struct log *log,
 		if (sscanf(text, "view %llu %u", &size, &model->block) != 2)
 			errx(1, "mark: %s", text);
 		model->size = size;
+		add_size(model, size, true, pos);
 	} else if (!strcmp(word, "window")) {
 		add_window(model, text);
 	} else if (!strcmp(word, "layer")) {
 		add_layer(model, log, text, pos);
-	} else if (!strcmp(word, "is")) {
-		add_chain(model, text + 3, true, pos);
-		add_ack(model, pos);
-	} else if (!strcmp(word, "may")) {
-		add_chain(model, text + 4, false, pos);
 	} else if (!strcmp(word, "gone")) {
 		layer_by_name(model, text + 5)->gone = pos;
 	} else if (!strcmp(word, "freezing")) {
@@ -219,6 +267,8 @@ static void mark(struct model *model, const struct log *log,
 		/* the suspend committed what the layer had taken */
 		layer->frozen = pos;
 		flushed(model, layer->freezing, pos);
+	} else if (chain_mark(model, word, text, pos)) {
+		return;
 	} else if (strlen(word) != 1 || !strchr("wudzafFx", word[0])) {
 		if (word[0] != '@' && strcmp(word, "seed"))
 			errx(1, "mark: %s", text);
@@ -349,6 +399,8 @@ void model_free(struct model *model)
 	free(model->chain);
 	free(model->phase);
 	free(model->ack);
+	free(model->grow);
+	jobs_free(&model->jobs);
 }
 
 static bool same(const struct model_op *op, enum model_value value, u64 seq)
@@ -416,6 +468,17 @@ bool model_chain_legal(const struct model *model, long pos, unsigned int bits)
 	for (i = 0; i < model->chains; i++)
 		if (model->chain[i].bits == bits &&
 		    model->chain[i].from < pos && model->chain[i].until >= pos)
+			return true;
+	return false;
+}
+
+bool model_size_legal(const struct model *model, long pos, u64 bytes)
+{
+	unsigned int i;
+
+	for (i = 0; i < model->grows; i++)
+		if (model->grow[i].bytes == bytes &&
+		    model->grow[i].from < pos && model->grow[i].until >= pos)
 			return true;
 	return false;
 }

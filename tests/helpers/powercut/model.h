@@ -19,8 +19,12 @@
  *	f ID | F ID			a flush is about to be sent, was
  *					acknowledged
  *	x SEQ				either failed
+ *	size BYTES | maysize BYTES	the size of the view is this one, or this
+ *					one until the next "size"
  *	seed N				for the reader
  *	end				no cuts behind it
+ *
+ * and those of jobs.h.
  *
  * Writes that overlap follow each other.
  */
@@ -30,6 +34,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "jobs.h"
 #include "log.h"
 
 #define MODEL_LAYERS	16
@@ -89,6 +94,18 @@ struct model_chain {
 	unsigned int bits;
 };
 
+/**
+ * struct model_size - a size that the view may have
+ * @from: position at which it became possible
+ * @until: at which it became impossible
+ * @bytes: the size
+ */
+struct model_size {
+	long from;
+	long until;
+	u64 bytes;
+};
+
 /* Ops that touch one sector, oldest first. */
 struct model_sector {
 	unsigned int *op;
@@ -111,6 +128,7 @@ struct model_phase {
  * @owner: of its tags
  * @first: position of its first mark
  * @last: position behind its last
+ * @size: of the view at first, bytes
  */
 struct model {
 	char name[32];
@@ -134,6 +152,9 @@ struct model {
 	unsigned int ops;
 	struct model_sector *sector;	/* by hot sector, windows in order */
 	u64 sectors;
+	struct jobs jobs;
+	struct model_size *grow;
+	unsigned int grows;
 	long *ack;			/* positions of acknowledgements */
 	unsigned int acks;
 };
@@ -191,6 +212,9 @@ bool model_layer_sure(const struct model *model, long pos, unsigned int layer);
 
 /* May the chain be this one at @pos? */
 bool model_chain_legal(const struct model *model, long pos, unsigned int bits);
+
+/* May the view have this size, in bytes, at @pos? */
+bool model_size_legal(const struct model *model, long pos, u64 bytes);
 
 /* Say what would be legal; for messages. */
 void model_explain(const struct model *model, u64 n, long pos, char *text,

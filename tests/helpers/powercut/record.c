@@ -14,6 +14,7 @@
  *	@delay NAME USEC	the least time that a write or flush takes
  *	@fail-write NAME 0|1	writes answer EIO
  *	@fail-flush NAME 0|1	flushes answer EIO
+ *	@fail-read NAME KIB	reads behind the first KIB KiB answer EIO; 0: none
  *
  * Ends on SIGTERM, or when its parent ends.
  */
@@ -47,6 +48,7 @@ struct device {
 	unsigned int delay;		/* microseconds at least */
 	bool fail_write;
 	bool fail_flush;
+	u64 fail_read;			/* bytes, 0: none */
 };
 
 struct client {
@@ -119,6 +121,8 @@ static void obey(const char *text)
 		dev->fail_write = value;
 	else if (!strcmp(verb, "fail-flush"))
 		dev->fail_flush = value;
+	else if (!strcmp(verb, "fail-read"))
+		dev->fail_read = value * 1024ULL;
 	else
 		errx(1, "mark: %s", text);
 }
@@ -226,7 +230,11 @@ static void handle(struct client *from, const struct nbd_request *req,
 		}
 	} else if (req->type == NBD_CMD_READ) {
 		rec->type = 255;
-		reply->data = read_image(dev, req);
+		if (dev->fail_read &&
+		    req->offset + req->length > dev->fail_read)
+			rec->error = EIO;
+		else
+			reply->data = read_image(dev, req);
 	} else {
 		errx(1, "%s: NBD request %u", dev->is.name, req->type);
 	}

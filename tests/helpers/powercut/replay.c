@@ -3,15 +3,16 @@
  * Cut the power at many points of a log and read the chain, each time, as one
  * that comes back to the disks would.
  *
- *	powercut replay [-s SEED] [-r OUTCOMES] [-n POINTS] [-x DIR] [-v] LOG
+ *	powercut replay [-s SEED] [-r OUTCOMES] [-n POINTS] [-x DIR [-k CUTS]]
+ *			[-v] LOG
  *
  * OUTCOMES: how many outcomes of those in cut.h each point is tried with, by
  * chance (behind what was acknowledged also KEEP_NONE, around flushes also
- * KEEP_TORN); POINTS: how many
- * points of a scenario are taken by chance, beside those around each flush and
- * behind each acknowledged one; DIR: gets the disks of one random outcome of
- * each scenario, for others to open. A test is one kind of cut in one phase of one
- * scenario. Exit status: 0, 1 if a test failed, 2 if there was nothing to test.
+ * KEEP_TORN); POINTS: how many points of a scenario are taken by chance, beside
+ * those around each flush and behind each acknowledged one; DIR: gets the disks
+ * of CUTS (1) of each scenario and of each set of states of its live jobs, for
+ * others to open. A test is one kind of cut in one phase of one scenario. Exit
+ * status: 0, 1 if a test failed, 2 if there was nothing to test.
  */
 #include <err.h>
 #include <limits.h>
@@ -61,8 +62,7 @@ struct replay {
 	unsigned int outcomes;
 	unsigned int points;
 	bool verbose;
-	const char *save;
-	bool saved;			/* one of this scenario */
+	struct saver saver;
 
 	/* the cut at hand */
 	long pos;
@@ -134,8 +134,8 @@ static enum model_value initial(const struct replay *rp, u64 sector)
 {
 	const struct model_layer *base = &rp->model.layer[0];
 
-	if (base->meta < 0 && sector * POWERCUT_SECTOR <
-	    rp->log.device[base->data].size)
+	if (base->meta < 0 && sector * POWERCUT_SECTOR < rp->model.size &&
+	    sector * POWERCUT_SECTOR < rp->log.device[base->data].size)
 		return MODEL_BASE;
 	return MODEL_ZERO;
 }
@@ -144,6 +144,7 @@ static enum model_value initial(const struct replay *rp, u64 sector)
 static void check_view(struct replay *rp, const struct chain *chain,
 		       const struct model_layer *frozen)
 {
+	const struct layer *upper = chain->layer[chain->nr - 1];
 	const struct model *model = &rp->model;
 	struct powercut_sector s;
 	u64 n;
@@ -155,6 +156,8 @@ static void check_view(struct replay *rp, const struct chain *chain,
 		enum model_value value = classify(rp, sector, &s);
 		char found[128], legal[512] = "";
 
+		if (sector * POWERCUT_SECTOR >= layer_size(upper))
+			continue;
 		if (frozen ? model_legal_frozen(model, frozen, n, value, s.seq,
 						first) :
 			     model_legal(model, n, rp->pos, value, s.seq,
@@ -164,8 +167,7 @@ static void check_view(struct replay *rp, const struct chain *chain,
 		if (!frozen)
 			model_explain(model, n, rp->pos, legal, sizeof(legal));
 		complain(rp, "view from %s: sector %llu holds %s, out of %s; possible:%s",
-			 chain->layer[chain->nr - 1]->name,
-			 (unsigned long long)sector, found,
+			 upper->name, (unsigned long long)sector, found,
 			 from ? from->name : "no layer",
 			 frozen ? " what it held when it got an overlay" :
 			 legal);
@@ -208,27 +210,52 @@ static void names_of(const struct chain *chain, char *text, size_t room)
 				chain->layer[i]->name);
 }
 
-/* Leave this cut to others, if it is one of those taken by chance. */
-static void save(struct replay *rp, const struct layer *layer, unsigned int n,
-		 const struct chain *chain)
+/* What the disks say of the jobs; @state gets it. */
+static void check_jobs(struct replay *rp, const struct layer *layer,
+		       const struct chain *chain, enum job_state *state)
 {
-	unsigned long span = rp->model.last - rp->model.first;
-	char dir[PATH_MAX];
+	const struct jobs *jobs = &rp->model.jobs;
+	char wrong[256];
+	unsigned int n;
 
-	if (!rp->save || rp->failed || rp->keep != KEEP_RANDOM ||
-	    rp->saved || cut_chance(~rp->cut_seed) % span > 8)
+	if (!jobs_find(jobs, rp->pos, layer, chain, state, wrong,
+		       sizeof(wrong))) {
+		complain(rp, "%s", wrong);
 		return;
-	snprintf(dir, sizeof(dir), "%s/%s-%ld", rp->save, rp->model.name,
-		 rp->pos);
-	if (access(dir, F_OK))
-		save_cut(dir, &rp->model, &rp->disks, layer, n, chain);
-	rp->saved = true;
+	}
+	/* The layers of a job that is pending are not needed any more. */
+	for (n = 0; n < jobs->n; n++) {
+		struct chain left;
+
+		if (state[n] != JOB_PENDING)
+			continue;
+		chain_without(&left, chain, &layer[jobs->job[n].bottom],
+			      &layer[jobs->job[n].top]);
+		check_view(rp, &left, NULL);
+	}
+}
+
+static void save(struct replay *rp, const struct layer *layer, unsigned int n,
+		 const struct chain *chain, const enum job_state *state)
+{
+	const struct cut_found found = {
+		.layer = layer, .layers = n, .chain = chain, .state = state,
+	};
+	char what[128];
+
+	if (rp->failed)
+		return;
+	snprintf(what, sizeof(what), "%s: cut before record %ld, %s",
+		 rp->model.phase[rp->phase].name, rp->pos,
+		 cut_keep_name(rp->keep));
+	saver_offer(&rp->saver, &rp->model, &rp->disks, &found, what);
 }
 
 static void check_chain(struct replay *rp, struct layer *layer, unsigned int n)
 {
 	const struct model *model = &rp->model;
 	struct dm_chain_why why = { "" };
+	enum job_state state[JOBS_MAX];
 	struct chain chain, below;
 	unsigned int i, bits = 0;
 	char names[256];
@@ -247,7 +274,12 @@ static void check_chain(struct replay *rp, struct layer *layer, unsigned int n)
 	for (i = 0; i < chain.nr; i++)
 		if (chain.layer[i]->meta)
 			check_cold(rp, chain.layer[i]);
+	if (!model_size_legal(model, rp->pos, layer_size(&layer[n - 1])))
+		complain(rp, "the view has %llu bytes",
+			 (unsigned long long)layer_size(&layer[n - 1]));
 	check_view(rp, &chain, NULL);
+	if (!rp->failed)
+		check_jobs(rp, layer, &chain, state);
 
 	for (i = 0; i + 1 < chain.nr && !rp->failed; i++) {
 		unsigned int index = chain.layer[i] - layer;
@@ -259,7 +291,7 @@ static void check_chain(struct replay *rp, struct layer *layer, unsigned int n)
 		else
 			check_view(rp, &below, &model->layer[index]);
 	}
-	save(rp, layer, n, &chain);
+	save(rp, layer, n, &chain, state);
 }
 
 /* Read everything back from the disks as the cut left them. */
@@ -437,12 +469,13 @@ static void report(const struct replay *rp, unsigned int *passed,
 
 int replay_main(int argc, char **argv)
 {
-	struct replay rp = { .seed = 1, .outcomes = 2, .points = 200 };
+	struct replay rp = { .seed = 1, .outcomes = 2, .points = 200,
+			     .saver.cuts = 1 };
 	unsigned int passed = 0, failed = 0;
 	long pos = 0, from = 0;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "s:r:n:x:v")) != -1) {
+	while ((opt = getopt(argc, argv, "s:r:n:x:k:v")) != -1) {
 		switch (opt) {
 		case 's':
 			rp.seed = strtoull(optarg, NULL, 0);
@@ -454,7 +487,10 @@ int replay_main(int argc, char **argv)
 			rp.points = strtoul(optarg, NULL, 0);
 			break;
 		case 'x':
-			rp.save = optarg;
+			rp.saver.dir = optarg;
+			break;
+		case 'k':
+			rp.saver.cuts = strtoul(optarg, NULL, 0);
 			break;
 		case 'v':
 			rp.verbose = true;
@@ -480,7 +516,7 @@ int replay_main(int argc, char **argv)
 		if (!rp.tally)
 			err(2, "memory");
 		rp.phase = 0;
-		rp.saved = false;
+		saver_begin(&rp.saver, rp.seed);
 		set_regions(&rp);
 		replay_scenario(&rp);
 		from = rp.model.last;
