@@ -252,6 +252,35 @@ int live_status(const char *name, char **params, struct dm_chain_why *why)
 	return ret;
 }
 
+int target_of(const char *devno, bool status, char **type, char **params)
+{
+	struct dm_task *task;
+	unsigned int major, minor;
+	char *target = NULL, *text = NULL;
+	uint64_t start, length;
+	struct dm_info info;
+	int ret = -ENODEV;
+
+	if (sscanf(devno, "%u:%u", &major, &minor) != 2)
+		return ret;
+	task = task_new(status ? DM_DEVICE_STATUS : DM_DEVICE_TABLE, NULL);
+	dm_task_set_major(task, major);
+	dm_task_set_minor(task, minor);
+	dm_task_no_open_count(task);
+	if (!task_run(task, NULL) && dm_task_get_info(task, &info) &&
+	    info.exists) {
+		ret = -EINVAL;
+		if (!dm_get_next_target(task, NULL, &start, &length, &target,
+					&text) && target) {
+			*type = xstrdup(target);
+			*params = xstrdup(text ?: "");
+			ret = 0;
+		}
+	}
+	dm_task_destroy(task);
+	return ret;
+}
+
 int live_inactive_table(const char *name, char **params,
 			struct dm_chain_why *why)
 {

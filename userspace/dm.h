@@ -62,6 +62,18 @@ int live_exists(const char *name, struct dm_chain_why *why);
 /* Status parameters of the target; free() them. -EINVAL if it is no chain. */
 int live_status(const char *name, char **params, struct dm_chain_why *why);
 
+/**
+ * target_of() - the only target of any dm device
+ * @devno: "major:minor"
+ * @status: its status line, else its table line
+ * @type: gets the target's name; free() it
+ * @params: gets the parameters; free() them
+ *
+ * Return: 0; -ENODEV if there is no such dm device, -EINVAL if it has another
+ * number of targets.
+ */
+int target_of(const char *devno, bool status, char **type, char **params);
+
 /* Parameters of the table that is loaded but not live; free() them.
  * -ENODATA if there is none.
  */

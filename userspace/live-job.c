@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dm-chain-jobstate.h"
+#include "job-words.h"
 #include "live.h"
 
 /* A speed in the target's words: bytes per second. */
@@ -22,6 +23,7 @@ static void speed_text(u64 speed, char *text, size_t size)
  * @base: NULL = none given
  * @bottom: NULL = none given
  * @job: NULL = the top's name
+ * @force: also if it cannot end well
  * @wait: until it has ended
  */
 struct stream_options {
@@ -30,6 +32,7 @@ struct stream_options {
 	const char *base;
 	const char *bottom;
 	const char *job;
+	bool force;
 	bool wait;
 };
 
@@ -75,41 +78,41 @@ static int stream_option(struct stream_options *options, int c,
 	case 'v':
 		message_add(message, "verify", "on");
 		return 0;
+	case 'F':
+		options->force = true;
+		return 0;
 	default:
 		options->wait = true;
 		return 0;
 	}
 }
 
-/**
- * stream_id() - the id that the job will have, and whether there will be one
- * @layers: answer to "layers", before the stream
- * @nothing: set if the stream has nothing to do: what it would copy is the top
- *	alone
- *
- * Return: the id.
+/*
+ * Refuse a stream that cannot end well. If the target gives no estimate, it
+ * will refuse the stream as well, and say why.
  */
-static const char *stream_id(const struct stream_options *options,
-			     const struct reply *layers, bool *nothing)
+static int check_room(const struct stream_options *options, const char *device,
+		      const struct reply *layers, struct dm_chain_why *why)
 {
-	const struct reply_line *top;
-	const char *backing;
+	struct dm_chain_why unused;
+	struct reply estimate;
+	struct message message;
+	int ret = 0;
 
-	*nothing = false;
+	message_init(&message, "estimate");
 	if (options->top)
-		top = reply_find(layers, "name", options->top);
-	else
-		top = reply_find(layers, "state", "active");
-	if (!top)
-		return "";
-	backing = reply_get(top, "backing");
+		message_add(&message, "top", options->top);
 	if (options->base)
-		*nothing = !strcmp(options->base, backing);
-	else if (options->bottom)
-		*nothing = !strcmp(options->bottom, reply_get(top, "name"));
-	else
-		*nothing = !strcmp(backing, "-");
-	return options->job ? options->job : reply_get(top, "name");
+		message_add(&message, "base", options->base);
+	if (options->bottom)
+		message_add(&message, "bottom", options->bottom);
+	if (message_run(&message, device, &estimate, &unused))
+		return 0;
+	if (estimate.nr)
+		ret = estimate_check(&estimate.line[0],
+				     stream_top(layers, options->top), why);
+	reply_free(&estimate);
+	return ret;
 }
 
 int cmd_stream(int argc, char **argv)
@@ -124,6 +127,7 @@ int cmd_stream(int argc, char **argv)
 		{ "auto-finalize", required_argument, NULL, 'f' },
 		{ "auto-dismiss", required_argument, NULL, 'd' },
 		{ "verify", no_argument, NULL, 'v' },
+		{ "force", no_argument, NULL, 'F' },
 		{ "wait", no_argument, NULL, 'w' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -148,7 +152,12 @@ int cmd_stream(int argc, char **argv)
 	if (target_available(&why) ||
 	    live_query(device, "layers", &layers, &why))
 		return complain_why(&why);
-	id = stream_id(&options, &layers, &nothing);
+	id = stream_id(&layers, options.top, options.base, options.bottom,
+		       options.job, &nothing);
+	if (!options.force && check_room(&options, device, &layers, &why)) {
+		reply_free(&layers);
+		return complain_why(&why);
+	}
 	if (options.wait)
 		signals = hold_interrupts();
 	if (message_run(&options.message, device, NULL, &why)) {
@@ -182,42 +191,62 @@ static bool verb_known(const char *verb)
 	return false;
 }
 
-int cmd_job(int argc, char **argv)
+static int control_job(const char *verb, const char *device, const char *id,
+		       const char *value, struct dm_chain_why *why)
 {
-	static const struct option words[] = {
-		{ NULL, 0, NULL, 0 }
-	};
-	struct dm_chain_why why = { "" };
 	struct message message;
-	const char *verb, *device, *id;
 	char text[24];
 	u64 speed;
-
-	if (next_option(argc, argv, words) != -1 ||
-	    !operands_ok(argc, argv, 3, 4))
-		return 1;
-	verb = argv[optind];
-	device = argv[optind + 1];
-	id = argv[optind + 2];
-	if (!verb_known(verb))
-		return complain("job: %s is no verb, try chainsetup --help", verb);
-	if (argc - optind == 3 && verb_has_value(verb))
-		return complain("job: %s needs a value, in bytes per second",
-				verb);
-	if (argc - optind == 4 && !verb_has_value(verb))
-		return complain("job: %s takes no value: %s", verb,
-				argv[optind + 3]);
+	int ret;
 
 	message_init(&message, "job");
 	message_add(&message, id, verb);
-	if (verb_has_value(verb)) {
-		if (parse_size(argv[optind + 3], &speed, &why))
-			return complain_why(&why);
+	if (value) {
+		if (parse_size(value, &speed, why))
+			return -EINVAL;
 		speed_text(speed, text, sizeof(text));
 		message_add(&message, text, NULL);
 	}
-	if (target_available(&why) ||
-	    message_run(&message, device, NULL, &why))
-		return complain_why(&why);
-	return 0;
+	ret = target_available(why);
+	return ret ?: message_run(&message, device, NULL, why);
+}
+
+int cmd_job(int argc, char **argv)
+{
+	static const struct option words[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct dm_chain_why why = { "" };
+	const char *verb, *value = NULL;
+	bool json = false, failed;
+	int c, ret;
+
+	while ((c = next_option(argc, argv, words)) != -1) {
+		if (c == '?')
+			return 1;
+		json = true;
+	}
+	if (!operands_ok(argc, argv, 3, 4))
+		return 1;
+	verb = argv[optind];
+	failed = !strcmp(verb, "failed");
+	if (!failed && !verb_known(verb))
+		return complain("job: %s is no verb, try chainsetup --help", verb);
+	if (json && !failed)
+		return complain("job: --json is for \"failed\", not for %s", verb);
+	if (argc - optind == 4)
+		value = argv[optind + 3];
+	if (!value && verb_has_value(verb))
+		return complain("job: %s needs a value, in bytes per second",
+				verb);
+	if (value && !verb_has_value(verb))
+		return complain("job: %s takes no value: %s", verb, value);
+
+	if (failed)
+		ret = show_failed(argv[optind + 1], argv[optind + 2], json, &why);
+	else
+		ret = control_job(verb, argv[optind + 1], argv[optind + 2],
+				  value, &why);
+	return ret ? complain_why(&why) : 0;
 }

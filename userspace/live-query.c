@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * chainsetup: list, status, layers, jobs, map, estimate.
+ * chainsetup: list, status, layers, map.
  *
  * With --json each of them prints one array, whatever number of devices was
- * asked for; its objects say in "device" where they belong. estimate prints an
- * object.
+ * asked for; its objects say in "device" where they belong.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +26,7 @@ int live_query(const char *name, const char *message, struct reply *reply,
 	return ret;
 }
 
-static void print_json(struct json_object *value)
+void print_json(struct json_object *value)
 {
 	puts(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY |
 					    JSON_C_TO_STRING_SPACED |
@@ -52,10 +51,6 @@ static void add_flag(struct json_object *object, const char *key, bool flag)
 	json_object_object_add(object, key, json_object_new_boolean(flag));
 }
 
-/* Show one device: as objects of @array, or as text if that is NULL. */
-typedef int (*show_fn)(const char *device, struct json_object *array,
-		       struct dm_chain_why *why);
-
 static int show_all(show_fn show, struct json_object *array, bool headings,
 		    struct dm_chain_why *why)
 {
@@ -75,31 +70,17 @@ static int show_all(show_fn show, struct json_object *array, bool headings,
 	return ret;
 }
 
-/* The commands "<word> [NAME] [--json]". */
-static int show_command(int argc, char **argv, show_fn show, bool headings)
+int show_devices(const char *device, show_fn show, bool json, bool headings)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct json_object *array = NULL;
+	struct json_object *array = json ? json_object_new_array() : NULL;
 	struct dm_chain_why why = { "" };
-	int c, ret;
-
-	while ((c = next_option(argc, argv, options)) != -1) {
-		if (c == '?')
-			return 1;
-		if (!array)
-			array = json_object_new_array();
-	}
-	if (!operands_ok(argc, argv, 0, 1))
-		return 1;
+	int ret;
 
 	ret = target_available(&why);
 	if (ret)
 		;
-	else if (optind < argc)
-		ret = show(argv[optind], array, &why);
+	else if (device)
+		ret = show(device, array, &why);
 	else
 		ret = show_all(show, array, headings, &why);
 	if (ret)
@@ -107,6 +88,26 @@ static int show_command(int argc, char **argv, show_fn show, bool headings)
 	if (array)
 		print_json(array);
 	return 0;
+}
+
+/* The commands "<word> [NAME] [--json]". */
+static int show_command(int argc, char **argv, show_fn show, bool headings)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 }
+	};
+	bool json = false;
+	int c;
+
+	while ((c = next_option(argc, argv, options)) != -1) {
+		if (c == '?')
+			return 1;
+		json = true;
+	}
+	if (!operands_ok(argc, argv, 0, 1))
+		return 1;
+	return show_devices(argv[optind], show, json, headings);
 }
 
 static int status_open(struct status *status, const char *device,
@@ -287,8 +288,8 @@ int cmd_list(int argc, char **argv)
 	return status;
 }
 
-static void lines_json(const struct reply *reply, const char *device,
-		       struct json_object *array)
+void lines_json(const struct reply *reply, const char *device,
+		struct json_object *array)
 {
 	unsigned int i;
 
@@ -297,9 +298,8 @@ static void lines_json(const struct reply *reply, const char *device,
 							device));
 }
 
-/* A number of bytes of a line, for people. */
-static const char *line_size(const struct reply_line *line, const char *key,
-			     char *text)
+const char *line_size(const struct reply_line *line, const char *key,
+		      char *text)
 {
 	return human_size(reply_number(line, key), text);
 }
@@ -347,48 +347,6 @@ out:
 int cmd_layers(int argc, char **argv)
 {
 	return show_command(argc, argv, show_layers, true);
-}
-
-static int show_jobs(const char *device, struct json_object *array,
-		     struct dm_chain_why *why)
-{
-	struct text_table table;
-	struct reply reply;
-	unsigned int i;
-	int ret;
-
-	ret = live_query(device, "jobs", &reply, why);
-	if (ret)
-		return ret;
-	if (array) {
-		lines_json(&reply, device, array);
-		goto out;
-	}
-	text_table_init(&table,
-			"ID TYPE STATUS TOP BASE OFFSET LEN COPIED RATE IO-STATUS");
-	for (i = 0; i < reply.nr; i++) {
-		const struct reply_line *line = &reply.line[i];
-		char offset[32], len[32], copied[32], rate[32];
-
-		text_table_row(&table, reply_get(line, "id"),
-			       reply_get(line, "type"),
-			       reply_get(line, "status"),
-			       reply_get(line, "top"), reply_get(line, "base"),
-			       line_size(line, "offset", offset),
-			       line_size(line, "len", len),
-			       line_size(line, "copied", copied),
-			       line_size(line, "rate", rate),
-			       reply_get(line, "io-status"));
-	}
-	text_table_print(&table);
-out:
-	reply_free(&reply);
-	return 0;
-}
-
-int cmd_jobs(int argc, char **argv)
-{
-	return show_command(argc, argv, show_jobs, true);
 }
 
 static void map_json(const char *device, const struct map_run *run,
@@ -465,64 +423,4 @@ static int show_map(const char *device, struct json_object *array,
 int cmd_map(int argc, char **argv)
 {
 	return show_command(argc, argv, show_map, true);
-}
-
-int cmd_estimate(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "top", required_argument, NULL, 't' },
-		{ "base", required_argument, NULL, 'b' },
-		{ "bottom", required_argument, NULL, 'o' },
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct json_object *object;
-	struct dm_chain_why why;
-	struct message message;
-	struct reply reply;
-	bool json = false;
-	int c;
-
-	message_init(&message, "estimate");
-	while ((c = next_option(argc, argv, options)) != -1) {
-		switch (c) {
-		case 't':
-			message_add(&message, "top", optarg);
-			break;
-		case 'b':
-			message_add(&message, "base", optarg);
-			break;
-		case 'o':
-			message_add(&message, "bottom", optarg);
-			break;
-		case 'j':
-			json = true;
-			break;
-		default:
-			return 1;
-		}
-	}
-	if (!operands_ok(argc, argv, 1, 1))
-		return 1;
-	if (target_available(&why) ||
-	    message_run(&message, argv[optind], &reply, &why))
-		return complain_why(&why);
-	if (!reply.nr)
-		return complain("%s: the target gave no estimate",
-				argv[optind]);
-
-	if (json) {
-		object = reply_json(&reply.line[0], argv[optind]);
-		print_json(object);
-	} else {
-		char data[32], zero[32], need[32], room[32];
-
-		printf("data to copy %s, zeros to carry %s; needs %s, free %s\n",
-		       line_size(&reply.line[0], "data", data),
-		       line_size(&reply.line[0], "zero", zero),
-		       line_size(&reply.line[0], "need", need),
-		       line_size(&reply.line[0], "free", room));
-	}
-	reply_free(&reply);
-	return 0;
 }

@@ -12,31 +12,35 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "job-words.h"
 #include "live.h"
 #include "progress.h"
 
 #define TICK_MS		250
-
-enum job_end { JOB_LIVE, JOB_COMPLETED, JOB_CANCELLED, JOB_FAILED };
+#define FAILED_SHOWN	10	/* ranges of a job that are named one by one */
 
 /**
  * struct waited_job - a job that is waited for
  * @id: its id
  * @top: its top, "" until it was seen
- * @note: of the last look: "paused" and the like
+ * @hint: what the admin was told to do last, or NULL
+ * @failed: ranges that were said to have failed
  * @end: how it ended
+ * @dismiss: it has ended, and is listed until it is dismissed
  * @error: errno that it ended with
  * @offset: where it ended; of a failed job the first byte not copied
- * @copied: bytes
+ * @result: of the one that ended
  */
 struct waited_job {
 	char id[DM_CHAIN_NAME_LEN];
 	char top[DM_CHAIN_NAME_LEN];
-	char note[64];
+	char *hint;
+	u64 failed;
 	enum job_end end;
+	bool dismiss;
 	int error;
 	u64 offset;
-	u64 copied;
+	struct progress result;
 };
 
 /**
@@ -105,21 +109,61 @@ static void show_progress(struct waiting *waiting)
 	fflush(stdout);
 }
 
-/* What keeps a live job from getting on, for people; "" if nothing does. */
-static void job_note(const struct reply_line *line, char *note, size_t size)
+/* A line for the admin, above the progress. */
+static void tell(struct waiting *waiting, const char *text)
 {
-	const char *status = reply_get(line, "status");
+	erase_line(waiting);
+	complain("%s", text);
+}
 
-	if (!strcmp(reply_get(line, "io-status"), "nospace"))
-		snprintf(note, size, "%s: no space", status);
-	else if (!strcmp(reply_get(line, "io-status"), "failed"))
-		snprintf(note, size, "%s: I/O error", status);
-	else if (!strcmp(status, "pending"))
-		snprintf(note, size, "pending: waits for \"job finalize\"");
-	else if (!strcmp(status, "running") || !strcmp(status, "created"))
-		note[0] = 0;
-	else
-		snprintf(note, size, "%.32s", status);
+/* Say once what a job that does not get on waits for. */
+static void tell_hint(struct waiting *waiting, struct waited_job *job,
+		      const struct reply_line *line)
+{
+	char *hint = job_hint(line, waiting->name);
+
+	if (hint && (!job->hint || strcmp(hint, job->hint)))
+		tell(waiting, hint);
+	free(job->hint);
+	job->hint = hint;
+}
+
+/* Name the ranges that could not be copied, as they come. */
+static void tell_failed(struct waiting *waiting, struct waited_job *job,
+			const struct reply_line *line)
+{
+	u64 nr = reply_number(line, "failed");
+	struct reply failed;
+	char *query, *text;
+	int ret;
+
+	if (nr <= job->failed || job->failed > FAILED_SHOWN)
+		return;
+	query = xasprintf("job %s failed", job->id);
+	ret = live_query(waiting->name, query, &failed, NULL);
+	free(query);
+	if (ret)
+		return;
+	for (; job->failed < failed.nr && job->failed < FAILED_SHOWN;
+	     job->failed++) {
+		const struct reply_line *range = &failed.line[job->failed];
+
+		text = xasprintf("job %s: not copied: layer %s, %s bytes at %s: %s",
+				 job->id, reply_get(range, "layer"),
+				 reply_get(range, "length"),
+				 reply_get(range, "offset"),
+				 job_error_text(reply_number(range, "error")));
+		tell(waiting, text);
+		free(text);
+	}
+	if (failed.nr > FAILED_SHOWN) {
+		text = xasprintf("job %s: and more: \"chainsetup job failed %s %s\" lists them",
+				 job->id, waiting->name, job->id);
+		tell(waiting, text);
+		free(text);
+		job->failed = FAILED_SHOWN + 1;
+	}
+	reply_free(&failed);
 }
 
 static void add_progress(struct progress *progress,
@@ -130,26 +174,30 @@ static void add_progress(struct progress *progress,
 	progress->offset += reply_number(line, "offset");
 	progress->len += reply_number(line, "len");
 	progress->copied += reply_number(line, "copied");
+	progress->zeroed += reply_number(line, "zeroed");
+	progress->skipped += reply_number(line, "skipped");
+	progress->remaining += reply_number(line, "remaining");
+	progress->failed += reply_number(line, "failed");
 	progress->rate += reply_number(line, "rate");
 	if (progress->seconds_left < left)
 		progress->seconds_left = left;
 }
 
-/* A concluded job that is still live has no other word than its error. */
 static void job_ended(struct waited_job *job, const struct reply_line *line)
 {
-	const char *status = reply_get(line, "status");
+	struct progress *result = &job->result;
 
+	job->end = job_end_of(line);
+	/* A result in words that this program does not know. */
+	if (job->end == JOB_LIVE)
+		job->end = JOB_FAILED;
 	job->error = reply_number(line, "error");
 	job->offset = reply_number(line, "offset");
-	job->copied = reply_number(line, "copied");
-	if (!strcmp(status, "cancelled") || job->error == ECANCELED)
-		job->end = JOB_CANCELLED;
-	else if (!job->error && (!strcmp(status, "completed") ||
-				 !strcmp(status, "concluded")))
-		job->end = JOB_COMPLETED;
-	else
-		job->end = JOB_FAILED;
+	memcpy(result->id, job->id, sizeof(result->id));
+	snprintf(result->note, sizeof(result->note), "completed");
+	result->copied = reply_number(line, "copied");
+	result->zeroed = reply_number(line, "zeroed");
+	result->skipped = reply_number(line, "skipped");
 }
 
 /* The result of a job that is no longer live: of its top, else the latest. */
@@ -223,15 +271,17 @@ static int look(struct waiting *waiting, struct dm_chain_why *why)
 		}
 		snprintf(job->top, sizeof(job->top), "%s",
 			 reply_get(line, "top"));
-		if (!strcmp(reply_get(line, "status"), "concluded")) {
+		tell_failed(waiting, job, line);
+		if (job_end_of(line) != JOB_LIVE) {
 			job_ended(job, line);
+			job->dismiss = true;
 			continue;
 		}
 		live++;
-		job_note(line, job->note, sizeof(job->note));
+		tell_hint(waiting, job, line);
 		add_progress(progress, line);
 		memcpy(progress->id, job->id, sizeof(progress->id));
-		memcpy(progress->note, job->note, sizeof(progress->note));
+		job_note(line, progress->note, sizeof(progress->note));
 	}
 	reply_free(&jobs);
 	if (live > 1) {
@@ -265,14 +315,24 @@ static int choose_jobs(struct waiting *waiting, const char *id,
 	return 0;
 }
 
-static void show_completed(const struct waiting *waiting,
-			   const struct waited_job *job)
+/* A failed or cancelled job has kept its layers, and what was copied. */
+static int report_job(const struct waiting *waiting,
+		      const struct waited_job *job)
 {
-	struct progress done = { .note = "completed", .copied = job->copied };
 	char text[512];
 
-	memcpy(done.id, job->id, sizeof(done.id));
-	puts(progress_line(&done, waiting->columns, text, sizeof(text)));
+	switch (job->end) {
+	case JOB_COMPLETED:
+		puts(progress_line(&job->result, waiting->columns, text,
+				   sizeof(text)));
+		return 0;
+	case JOB_CANCELLED:
+		return complain("job %s was cancelled", job->id);
+	default:
+		return complain("job %s has failed at byte %llu: %s; what it has copied stays, a new stream copies the rest",
+				job->id, job->offset,
+				job_error_text(job->error));
+	}
 }
 
 static int report(const struct waiting *waiting)
@@ -285,14 +345,10 @@ static int report(const struct waiting *waiting)
 	for (i = 0; i < waiting->nr; i++) {
 		const struct waited_job *job = &waiting->job[i];
 
-		if (job->end == JOB_COMPLETED)
-			show_completed(waiting, job);
-		else if (job->end == JOB_CANCELLED)
-			status = complain("job %s was cancelled", job->id);
-		else
-			status = complain("job %s has failed at byte %llu: %s",
-					  job->id, job->offset,
-					  strerror(job->error));
+		status |= report_job(waiting, job);
+		if (job->dismiss)
+			printf("job %s stays listed until \"chainsetup job dismiss %s %s\"\n",
+			       job->id, waiting->name, job->id);
 	}
 	return status;
 }
@@ -366,6 +422,8 @@ int wait_jobs(const char *name, const char *id, int signals)
 
 	if (waiting.events >= 0)
 		close(waiting.events);
+	while (waiting.nr)
+		free(waiting.job[--waiting.nr].hint);
 	free(waiting.job);
 	return status;
 }

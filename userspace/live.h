@@ -21,10 +21,52 @@ int cmd_release(int argc, char **argv);
 int cmd_stream(int argc, char **argv);
 int cmd_job(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
+int cmd_monitor(int argc, char **argv);
+int cmd_resize(int argc, char **argv);
 
 /* Send a query and take its answer apart; reply_free() it. */
 int live_query(const char *name, const char *message, struct reply *reply,
 	       struct dm_chain_why *why);
+
+/**
+ * typedef show_fn - show one device
+ * @array: gets objects; NULL = print text
+ */
+typedef int (*show_fn)(const char *device, struct json_object *array,
+		       struct dm_chain_why *why);
+
+/**
+ * show_devices() - show one device or all of them
+ * @device: NULL = all
+ * @json: print one array
+ * @headings: as text, the name above each of several devices
+ *
+ * Return: exit status; whatever went wrong has been printed.
+ */
+int show_devices(const char *device, show_fn show, bool json, bool headings);
+
+/* Add the lines of an answer to @array, as objects. */
+void lines_json(const struct reply *reply, const char *device,
+		struct json_object *array);
+
+/* Print a JSON value for people who read JSON, and forget it. */
+void print_json(struct json_object *value);
+
+/* A number of bytes of a line, for people. @text has room for 32 bytes. */
+const char *line_size(const struct reply_line *line, const char *key,
+		      char *text);
+
+/**
+ * estimate_check() - refuse a stream that cannot end well
+ * @estimate: line of the answer to "estimate"
+ * @top: line of the answer to "layers"
+ */
+int estimate_check(const struct reply_line *estimate,
+		   const struct reply_line *top, struct dm_chain_why *why);
+
+/* Print the ranges that a job could not copy. */
+int show_failed(const char *device, const char *id, bool json,
+		struct dm_chain_why *why);
 
 #define MESSAGE_WORDS	32
 

@@ -2,11 +2,14 @@
 /*
  * chainsetup: how far a job is, for people.
  */
+#include <linux/minmax.h>
 #include <string.h>
 
+#include "job-words.h"
 #include "progress.h"
 
 #define BAR_MIN		10
+#define BAR_GOOD	20	/* not made shorter for what can be left out */
 #define BAR_MAX		40
 #define PLAIN_STEP	5	/* percent */
 #define PLAIN_PAUSE	1000	/* milliseconds */
@@ -22,18 +25,6 @@ unsigned int progress_percent(const struct progress *progress)
 	return percent < 100 ? percent : 99;
 }
 
-/* "1:02:03" or "2:03". */
-static void duration(u64 seconds, char *text, size_t size)
-{
-	unsigned int s = seconds % 60, m = seconds / 60 % 60;
-	unsigned long long h = seconds / 3600;
-
-	if (h)
-		snprintf(text, size, "%llu:%02u:%02u", h, m, s);
-	else
-		snprintf(text, size, "%u:%02u", m, s);
-}
-
 static void draw_bar(unsigned int percent, unsigned int width, char *text)
 {
 	unsigned int done = percent * width / 100;
@@ -45,30 +36,75 @@ static void draw_bar(unsigned int percent, unsigned int width, char *text)
 	text[width] = 0;
 }
 
-const char *progress_line(const struct progress *progress, unsigned int width,
-			  char *text, size_t size)
+/* How far, how much and, if it runs, how fast: what is never left out. */
+static void begin_tail(const struct progress *progress, char *tail, size_t size)
 {
-	char copied[32], rate[32], left[32], tail[192], bar[BAR_MAX + 1];
+	char copied[32], rate[32], left[32];
 	unsigned int percent = progress_percent(progress);
-	unsigned int fixed, room;
 
 	human_size(progress->copied, copied);
 	if (progress->note[0]) {
-		snprintf(tail, sizeof(tail), "%3u%%  %s copied  %s", percent,
-			 copied, progress->note);
-	} else {
-		human_size(progress->rate, rate);
-		if (progress->rate)
-			duration(progress->seconds_left, left, sizeof(left));
-		else
-			snprintf(left, sizeof(left), "-:--");
-		snprintf(tail, sizeof(tail), "%3u%%  %s copied  %s/s  %s left",
-			 percent, copied, rate, left);
+		snprintf(tail, size, "%3u%%  %s copied  %s", percent, copied,
+			 progress->note);
+		return;
 	}
+	human_size(progress->rate, rate);
+	if (progress->rate)
+		duration_text(progress->seconds_left, left, sizeof(left));
+	else
+		snprintf(left, sizeof(left), "-:--");
+	snprintf(tail, size, "%3u%%  %s copied  %s/s  %s left", percent, copied,
+		 rate, left);
+}
 
+/* Add what is not 0, the most important first, as long as it fits. */
+static void add_rest(const struct progress *progress, char *tail, size_t room)
+{
+	const struct {
+		u64 size;
+		const char *what;
+	} rest[] = {
+		{ progress->remaining, "remaining" },
+		{ progress->zeroed, "zeroed" },
+		{ progress->skipped, "skipped" },
+	};
+	char text[64], size[32];
+	unsigned int i;
+
+	if (progress->failed) {
+		snprintf(text, sizeof(text), "  %llu error%s", progress->failed,
+			 progress->failed == 1 ? "" : "s");
+		if (strlen(tail) + strlen(text) < room)
+			strcat(tail, text);
+	}
+	for (i = 0; i < ARRAY_SIZE(rest); i++) {
+		if (!rest[i].size)
+			continue;
+		snprintf(text, sizeof(text), "  %s %s",
+			 human_size(rest[i].size, size), rest[i].what);
+		if (strlen(tail) + strlen(text) >= room)
+			return;
+		strcat(tail, text);
+	}
+}
+
+const char *progress_line(const struct progress *progress, unsigned int width,
+			  char *text, size_t size)
+{
 	/* "ID [bar] tail", and the last column stays free. */
-	fixed = strlen(progress->id) + strlen(tail) + 5;
-	room = width > fixed ? width - fixed : 0;
+	unsigned int frame = strlen(progress->id) + 5;
+	char tail[384], bar[BAR_MAX + 1];
+	unsigned int room;
+
+	begin_tail(progress, tail, sizeof(tail));
+	if (!width)
+		add_rest(progress, tail, sizeof(tail));
+	else if (width > frame + BAR_GOOD)
+		add_rest(progress, tail,
+			 min_t(size_t, sizeof(tail), width - frame - BAR_GOOD));
+
+	frame += strlen(tail);
+	room = width > frame ? width - frame : 0;
 	if (room > BAR_MAX)
 		room = BAR_MAX;
 	if (room < BAR_MIN) {
@@ -77,7 +113,7 @@ const char *progress_line(const struct progress *progress, unsigned int width,
 			text[width - 1] = 0;
 		return text;
 	}
-	draw_bar(percent, room, bar);
+	draw_bar(progress_percent(progress), room, bar);
 	snprintf(text, size, "%s [%s] %s", progress->id, bar, tail);
 	return text;
 }

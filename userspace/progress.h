@@ -14,6 +14,10 @@
  * @offset: bytes gone over
  * @len: bytes to go over
  * @copied: bytes copied
+ * @zeroed: bytes that became zero without being written
+ * @skipped: bytes with nothing to copy
+ * @remaining: bytes to copy
+ * @failed: ranges that could not be copied
  * @rate: bytes per second
  * @seconds_left: estimate; unknown while @rate is 0
  */
@@ -23,6 +27,10 @@ struct progress {
 	u64 offset;
 	u64 len;
 	u64 copied;
+	u64 zeroed;
+	u64 skipped;
+	u64 remaining;
+	u64 failed;
 	u64 rate;
 	u64 seconds_left;
 };
@@ -32,7 +40,8 @@ unsigned int progress_percent(const struct progress *progress);
 
 /**
  * progress_line() - a line of text, without a newline
- * @width: of the terminal: the line has a bar and fits in; 0 = no bar
+ * @width: of the terminal: the line has a bar and fits in, and what is least
+ *	important is left out for that; 0 = everything and no bar
  *
  * Return: @text.
  */

@@ -112,7 +112,7 @@ const struct reply_line *reply_find(const struct reply *reply, const char *key,
 static bool is_text(const char *key)
 {
 	static const char *const text[] = {
-		"name", "id", "layer", "top", "base", "backing", "uuid",
+		"name", "id", "job", "layer", "top", "base", "backing", "uuid",
 	};
 	size_t i;
 

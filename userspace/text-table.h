@@ -5,7 +5,7 @@
 #ifndef CHAINSETUP_TEXT_TABLE_H
 #define CHAINSETUP_TEXT_TABLE_H
 
-#define TEXT_TABLE_COLUMNS	10
+#define TEXT_TABLE_COLUMNS	16
 
 /**
  * struct text_table - rows of text

@@ -21,9 +21,13 @@ static void run(const char *name, const struct CMUnitTest *tests,
 
 int main(void)
 {
+	run("job-words", job_words_tests, nr_job_words_tests);
 	run("line", line_tests, nr_line_tests);
 	run("progress", progress_tests, nr_progress_tests);
 	run("reply", reply_tests, nr_reply_tests);
+	run("resize", resize_tests, nr_resize_tests);
+	run("room", room_tests, nr_room_tests);
+	run("uevent", uevent_tests, nr_uevent_tests);
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed || !passed;
 }

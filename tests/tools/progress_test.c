@@ -80,6 +80,31 @@ static void test_bar(void **state)
 	assert_null(strchr(text, '>'));
 }
 
+/* Everything where there is room, the least important left out where not. */
+static void test_rest(void **state)
+{
+	struct progress all = half;
+	char text[512];
+
+	all.failed = 2;
+	all.remaining = 512 << 20;
+	all.zeroed = 16 << 20;
+	all.skipped = 240 << 20;
+	assert_string_equal(progress_line(&all, 0, text, sizeof(text)),
+			    "E:  50%  256 MiB copied  64 MiB/s  1:02:05 left  2 errors  512 MiB remaining  16 MiB zeroed  240 MiB skipped");
+	progress_line(&all, 200, text, sizeof(text));
+	assert_non_null(strstr(text, "skipped"));
+	assert_string_equal(progress_line(&all, 100, text, sizeof(text)),
+			    "E [==========>          ]  50%  256 MiB copied  64 MiB/s  1:02:05 left  2 errors  512 MiB remaining");
+	progress_line(&all, 80, text, sizeof(text));
+	assert_non_null(strstr(text, "left  2 errors"));
+	assert_null(strstr(text, "remaining"));
+	all.failed = 1;
+	snprintf(all.note, sizeof(all.note), "paused");
+	assert_string_equal(progress_line(&all, 0, text, sizeof(text)),
+			    "E:  50%  256 MiB copied  paused  1 error  512 MiB remaining  16 MiB zeroed  240 MiB skipped");
+}
+
 /* No line is wider than the terminal: it would scroll. */
 static void test_narrow(void **state)
 {
@@ -87,6 +112,13 @@ static void test_narrow(void **state)
 	unsigned int width;
 	char text[512];
 
+	progress.failed = 17;
+	progress.remaining = 512 << 20;
+	progress.zeroed = 1023 << 20;
+	progress.skipped = 1023 << 10;
+	for (width = 1; width < 300; width++)
+		assert_true(strlen(progress_line(&progress, width, text,
+						 sizeof(text))) < width);
 	memset(progress.id, 'j', sizeof(progress.id) - 1);
 	for (width = 1; width < 300; width++)
 		assert_true(strlen(progress_line(&progress, width, text,
@@ -117,6 +149,7 @@ const struct CMUnitTest progress_tests[] = {
 	cmocka_unit_test(test_unknown_rate),
 	cmocka_unit_test(test_note),
 	cmocka_unit_test(test_bar),
+	cmocka_unit_test(test_rest),
 	cmocka_unit_test(test_narrow),
 	cmocka_unit_test(test_due),
 };
