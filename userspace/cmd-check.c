@@ -222,6 +222,23 @@ static void check_raw_below(struct check *c)
 	layer_close(&below);
 }
 
+static void check_job(struct check *c)
+{
+	const struct dm_chain_job_record *job = &c->layer->sb.job;
+	const char *state = "";
+	char cursor[32], size[32];
+
+	if (!job->type)
+		return;
+	if (job->flags & DM_CHAIN_JOB_F_PENDING)
+		state = ", which waits to be finalized";
+	else if (job->flags & DM_CHAIN_JOB_F_PAUSED || job->io_status)
+		state = ", which is paused";
+	remark(c, "it has the unfinished job %s%s, at %s of %s", job->id, state,
+	       human_size(job->cursor, cursor),
+	       human_size(c->layer->sb.size, size));
+}
+
 static int clear_needs_check(struct check *c)
 {
 	struct dm_chain_why why = { "" };
@@ -277,6 +294,7 @@ static int check_one(const char *path)
 		check_layer_below(&c);
 	if (layer.sb.backing.kind == DM_CHAIN_BACKING_RAW)
 		check_raw_below(&c);
+	check_job(&c);
 	layer_close(&layer);
 
 	if (needs_check && c.findings)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "chainsetup.h"
+#include "dm-chain-jobstate.h"
 
 static void add_u64(struct json_object *o, const char *key, u64 value)
 {
@@ -60,17 +61,26 @@ static struct json_object *dump_slots(const void *page[2], const char *magic)
 	return slots;
 }
 
-static struct json_object *dump_flags(u32 flags)
+static struct json_object *dump_bits(u32 flags, const char * const *names,
+				     unsigned int nr)
 {
 	struct json_object *a = json_object_new_array();
+	unsigned int i;
 
-	if (flags & DM_CHAIN_F_CLEAN)
-		json_object_array_add(a, json_object_new_string("clean"));
-	if (flags & DM_CHAIN_F_NEEDS_CHECK)
-		json_object_array_add(a, json_object_new_string("needs-check"));
-	if (flags & DM_CHAIN_F_HAS_OVERLAY)
-		json_object_array_add(a, json_object_new_string("has-overlay"));
+	for (i = 0; i < nr; i++)
+		if (flags & 1U << i)
+			json_object_array_add(a,
+					      json_object_new_string(names[i]));
 	return a;
+}
+
+static struct json_object *dump_flags(u32 flags)
+{
+	static const char * const names[] = {
+		"clean", "needs-check", "has-overlay",
+	};
+
+	return dump_bits(flags, names, ARRAY_SIZE(names));
 }
 
 static struct json_object *dump_backing(const struct dm_chain_backing *ref)
@@ -96,12 +106,25 @@ static struct json_object *dump_backing(const struct dm_chain_backing *ref)
 	return o;
 }
 
+/* The word for a number; "?" for one that has none. */
+static const char *word(const char * const *words, unsigned int nr, u32 n)
+{
+	return n < nr ? words[n] : "?";
+}
+
 static struct json_object *dump_job(const struct dm_chain_job_record *job)
 {
+	static const char * const flags[] = {
+		"raw-bottom", "paused", "pending", "manual-finalize",
+		"manual-dismiss", "verify",
+	};
+	static const char * const io[] = { "ok", "failed", "nospace" };
 	struct json_object *o = json_object_new_object();
 
 	add_text(o, "id", job->id);
-	add_u64(o, "flags", job->flags);
+	add_text(o, "type", job->type == DM_CHAIN_JOB_STREAM ? "stream" : "?");
+	json_object_object_add(o, "flags",
+			       dump_bits(job->flags, flags, ARRAY_SIZE(flags)));
 	add_uuid(o, "top", job->top_uuid);
 	if (!(job->flags & DM_CHAIN_JOB_F_RAW_BOTTOM))
 		add_uuid(o, "bottom", job->bottom_uuid);
@@ -113,9 +136,9 @@ static struct json_object *dump_job(const struct dm_chain_job_record *job)
 	add_u64(o, "zeroed", job->zeroed);
 	add_u64(o, "skipped", job->skipped);
 	add_u64(o, "started", job->started);
-	add_u64(o, "on-error", job->on_error);
+	add_text(o, "on-error", dm_chain_on_error_name(job->on_error));
 	add_u64(o, "error", job->error);
-	add_u64(o, "io-status", job->io_status);
+	add_text(o, "io-status", word(io, ARRAY_SIZE(io), job->io_status));
 	return o;
 }
 
@@ -130,7 +153,8 @@ static struct json_object *dump_result(const struct dm_chain_job_result *result)
 	struct json_object *o = json_object_new_object();
 
 	add_text(o, "id", result->id);
-	add_text(o, "status", result->status < 4 ? statuses[result->status] : "?");
+	add_text(o, "status",
+		 word(statuses, ARRAY_SIZE(statuses), result->status));
 	add_text(o, "base", *result->base ? result->base : "-");
 	add_u64(o, "len", result->len);
 	add_u64(o, "offset", result->offset);

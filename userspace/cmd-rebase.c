@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "chainsetup.h"
 
@@ -105,17 +106,41 @@ static int compare_views(const struct chain *old, const struct chain *new,
 	return ret;
 }
 
-/* Nothing but checks that hold with --unsafe, too. */
-static int check_layer(const struct layer *layer, struct dm_chain_why *why)
+static int check_layer(const struct layer *layer, bool unsafe,
+		       struct dm_chain_why *why)
 {
 	if (layer->sb.flags & DM_CHAIN_F_NEEDS_CHECK)
 		return dm_chain_refuse(why, -EUCLEAN, "%s needs a check first: chainsetup check %s",
 				       layer->meta.path, layer->meta.path);
-	if (layer->sb.job.type)
+	if (layer->sb.job.type && !unsafe)
 		return dm_chain_refuse(why, -EBUSY,
-				       "%s has the unfinished job %s: open the chain and finish or cancel it first",
+				       "%s has the unfinished job %s: open the chain and finish or cancel it first; --unsafe cancels it here",
 				       layer->meta.path, layer->sb.job.id);
 	return 0;
+}
+
+/* What a job copied was below the old backing: it cannot go on above another. */
+static void cancel_job(struct dm_chain_sb *sb)
+{
+	const struct dm_chain_job_record *job = &sb->job;
+	struct dm_chain_job_result *result = &sb->result;
+
+	if (!job->type)
+		return;
+	memset(result, 0, sizeof(*result));
+	result->type = job->type;
+	result->status = DM_CHAIN_RESULT_CANCELLED;
+	memcpy(result->id, job->id, sizeof(result->id));
+	result->len = sb->size;
+	result->offset = job->cursor;
+	result->copied = job->copied;
+	result->zeroed = job->zeroed;
+	result->skipped = job->skipped;
+	result->speed = job->speed;
+	result->started = job->started;
+	result->finished = time(NULL);
+	printf("job %s is cancelled\n", job->id);
+	memset(&sb->job, 0, sizeof(sb->job));
 }
 
 /*
@@ -209,7 +234,7 @@ static int rebase(const char *path, const char *backing, bool unsafe,
 	if (ret)
 		return ret;
 	layer = chain_top(&old);
-	ret = check_layer(layer, why);
+	ret = check_layer(layer, unsafe, why);
 	if (!ret)
 		ret = build_new(&new, backing, layer, &reason);
 	if (ret && *reason.text)
@@ -226,6 +251,7 @@ static int rebase(const char *path, const char *backing, bool unsafe,
 		if (unsafe) {
 			/* What rests on it was bound to another content. */
 			layer->sb.generation++;
+			cancel_job(&layer->sb);
 			layer->sb.flags &= ~DM_CHAIN_F_HAS_OVERLAY;
 			memset(layer->sb.overlay_uuid, 0, DM_CHAIN_UUID_LEN);
 		}

@@ -140,9 +140,7 @@ static int renew_pages(const struct layer *layer, const u8 *uuid,
 
 static void replace_uuid(struct dm_chain_sb *sb, const u8 *uuid)
 {
-	if (sb->job.type &&
-	    !memcmp(sb->job.bottom_uuid, sb->uuid, DM_CHAIN_UUID_LEN))
-		memcpy(sb->job.bottom_uuid, uuid, DM_CHAIN_UUID_LEN);
+	/* The copy has the original's job, and rests on the same layers. */
 	if (sb->job.type)
 		memcpy(sb->job.top_uuid, uuid, DM_CHAIN_UUID_LEN);
 	memcpy(sb->uuid, uuid, DM_CHAIN_UUID_LEN);
@@ -247,10 +245,15 @@ int cmd_uuid(int argc, char **argv)
 		uuid_generate(uuid);
 		ret = renew(&layer, uuid, &why);
 	}
+	if (!ret) {
+		dm_chain_uuid_format(uuid, text);
+		printf("uuid=%s\n", text);
+		if (layer.sb.job.type)
+			printf("the unfinished job %s goes on in the copy, too, unless it is opened with --jobs-paused\n",
+			       layer.sb.job.id);
+	}
 	layer_close(&layer);
 	if (ret)
 		return complain_why(&why);
-	dm_chain_uuid_format(uuid, text);
-	printf("uuid=%s\n", text);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #define BAR_MIN		10
 #define BAR_GOOD	20	/* not made shorter for what can be left out */
 #define BAR_MAX		40
+#define TAIL_SIZE	384U
 #define PLAIN_STEP	5	/* percent */
 #define PLAIN_PAUSE	1000	/* milliseconds */
 
@@ -57,6 +58,26 @@ static void begin_tail(const struct progress *progress, char *tail, size_t size)
 		 rate, left);
 }
 
+/* Add to @tail, which has room for @room bytes. False if it does not fit. */
+static bool add_part(char *tail, size_t room, const char *part)
+{
+	if (strlen(tail) + strlen(part) >= room)
+		return false;
+	strcat(tail, part);
+	return true;
+}
+
+static void add_errors(const struct progress *progress, char *tail, size_t room)
+{
+	char text[64];
+
+	if (!progress->failed)
+		return;
+	snprintf(text, sizeof(text), "  %llu error%s", progress->failed,
+		 progress->failed == 1 ? "" : "s");
+	add_part(tail, room, text);
+}
+
 /* Add what is not 0, the most important first, as long as it fits. */
 static void add_rest(const struct progress *progress, char *tail, size_t room)
 {
@@ -71,21 +92,22 @@ static void add_rest(const struct progress *progress, char *tail, size_t room)
 	char text[64], size[32];
 	unsigned int i;
 
-	if (progress->failed) {
-		snprintf(text, sizeof(text), "  %llu error%s", progress->failed,
-			 progress->failed == 1 ? "" : "s");
-		if (strlen(tail) + strlen(text) < room)
-			strcat(tail, text);
-	}
 	for (i = 0; i < ARRAY_SIZE(rest); i++) {
 		if (!rest[i].size)
 			continue;
 		snprintf(text, sizeof(text), "  %s %s",
 			 human_size(rest[i].size, size), rest[i].what);
-		if (strlen(tail) + strlen(text) >= room)
+		if (!add_part(tail, room, text))
 			return;
-		strcat(tail, text);
 	}
+}
+
+/* What is left for the tail if the bar gets @bar columns. */
+static size_t tail_room(unsigned int width, unsigned int frame, unsigned int bar)
+{
+	if (!width)
+		return TAIL_SIZE;
+	return width > frame + bar ? min(width - frame - bar, TAIL_SIZE) : 0;
 }
 
 const char *progress_line(const struct progress *progress, unsigned int width,
@@ -93,15 +115,12 @@ const char *progress_line(const struct progress *progress, unsigned int width,
 {
 	/* "ID [bar] tail", and the last column stays free. */
 	unsigned int frame = strlen(progress->id) + 5;
-	char tail[384], bar[BAR_MAX + 1];
+	char tail[TAIL_SIZE], bar[BAR_MAX + 1];
 	unsigned int room;
 
 	begin_tail(progress, tail, sizeof(tail));
-	if (!width)
-		add_rest(progress, tail, sizeof(tail));
-	else if (width > frame + BAR_GOOD)
-		add_rest(progress, tail,
-			 min_t(size_t, sizeof(tail), width - frame - BAR_GOOD));
+	add_errors(progress, tail, tail_room(width, frame, BAR_MIN));
+	add_rest(progress, tail, tail_room(width, frame, BAR_GOOD));
 
 	frame += strlen(tail);
 	room = width > frame ? width - frame : 0;
