@@ -363,7 +363,13 @@ static int send_message(const char *name, const char *message, char **reply,
 /* "stream", and "job" but for its failed ranges: what "error" remembers. */
 static bool is_change(const char *message)
 {
-	return !strncmp(message, "stream", 6) || !strncmp(message, "job ", 4);
+	static const char failed[] = " failed";
+	size_t n = strlen(message);
+
+	if (!strncmp(message, "job ", 4))
+		return n < strlen(failed) ||
+		       strcmp(message + n - strlen(failed), failed);
+	return !strncmp(message, "stream", 6);
 }
 
 /* Why a query was refused: "<device>: message refused: <why>: error <errno>" */

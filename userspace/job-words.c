@@ -3,6 +3,7 @@
  * chainsetup: what the target says about a job, for people.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "job-words.h"
@@ -76,26 +77,39 @@ const char *job_note(const struct reply_line *line, char *note, size_t size)
 	return note;
 }
 
+/* What has to be done before a job that stopped for an error can go on. */
+static const char *remedy(const struct reply_line *line)
+{
+	return strcmp(reply_get(line, "io-status"), "nospace") ?
+	       "put the device right" : "make room";
+}
+
 char *job_hint(const struct reply_line *line, const char *device)
 {
 	const char *status = reply_get(line, "status");
 	const char *id = reply_get(line, "id");
-	unsigned long long offset = reply_number(line, "offset");
-	int error = reply_number(line, "error");
+	char *verbs, *hint = NULL;
 
-	if (!strcmp(status, "pending"))
-		return xasprintf("job %s has copied everything and waits: \"chainsetup job finalize %s %s\" drops the layers, \"chainsetup job cancel %s %s\" keeps them",
-				 id, device, id, device, id);
-	if (strcmp(status, "paused"))
-		return NULL;
-	if (!strcmp(reply_get(line, "io-status"), "ok"))
-		return xasprintf("job %s is paused: \"chainsetup job resume %s %s\" lets it go on",
+	if (!strcmp(status, "pending")) {
+		verbs = xasprintf("\"chainsetup job finalize %s %s\" drops the layers, \"chainsetup job cancel %s %s\" keeps them",
+				  device, id, device, id);
+		hint = xasprintf("job %s has copied everything and waits: %s",
+				 id, verbs);
+		free(verbs);
+	} else if (!strcmp(status, "paused") &&
+		   !strcmp(reply_get(line, "io-status"), "ok")) {
+		hint = xasprintf("job %s is paused: \"chainsetup job resume %s %s\" lets it go on",
 				 id, device, id);
-	return xasprintf("job %s is paused at byte %llu: %s; %s, then \"chainsetup job resume %s %s\", or give it up with \"chainsetup job cancel %s %s\"",
-			 id, offset, job_error_text(error),
-			 !strcmp(reply_get(line, "io-status"), "nospace") ?
-			 "make room" : "put the device right", device, id,
-			 device, id);
+	} else if (!strcmp(status, "paused")) {
+		verbs = xasprintf("\"chainsetup job resume %s %s\", or give it up with \"chainsetup job cancel %s %s\"",
+				  device, id, device, id);
+		hint = xasprintf("job %s is paused at byte %llu: %s; %s, then %s",
+				 id, reply_number(line, "offset"),
+				 job_error_text(reply_number(line, "error")),
+				 remedy(line), verbs);
+		free(verbs);
+	}
+	return hint;
 }
 
 const char *duration_text(u64 seconds, char *text, size_t size)

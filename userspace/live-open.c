@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job-words.h"
 #include "live.h"
 
 #define RAW_BASE_NAME	"base"
@@ -54,6 +55,19 @@ static int check_block_device(const struct device *dev,
 			       dev->path);
 }
 
+/* The live job with that top; one that waits for dismiss holds nothing. */
+static const struct reply_line *find_job(const struct reply *jobs,
+					 const char *top)
+{
+	unsigned int i;
+
+	for (i = 0; i < jobs->nr; i++)
+		if (!strcmp(reply_get(&jobs->line[i], "top"), top) &&
+		    job_end_of(&jobs->line[i]) == JOB_LIVE)
+			return &jobs->line[i];
+	return NULL;
+}
+
 /* Is @layer active, or a job's top, in layer @n of @other's table? */
 static int check_use(const struct line_words *line, unsigned int n,
 		     const char *other, const struct reply *jobs,
@@ -66,7 +80,7 @@ static int check_use(const struct line_words *line, unsigned int n,
 		return dm_chain_refuse(why, -EBUSY,
 				       "%s is the active layer of %s", path,
 				       other);
-	job = reply_find(jobs, "top", line->layer[n].name);
+	job = find_job(jobs, line->layer[n].name);
 	if (!job)
 		return 0;
 	return dm_chain_refuse(why, -EBUSY, "%s is the top of job %s of %s",
@@ -186,6 +200,27 @@ static int create_device(const struct open_options *options,
 	return ret;
 }
 
+/* A job that was recorded is there again; nobody may expect that. */
+static void name_jobs(const char *device)
+{
+	struct reply jobs;
+	unsigned int i;
+	char *hint;
+
+	if (live_query(device, "jobs", &jobs, NULL))
+		return;
+	for (i = 0; i < jobs.nr; i++) {
+		hint = job_hint(&jobs.line[i], device);
+		if (hint)
+			puts(hint);
+		else
+			printf("job %s goes on\n",
+			       reply_get(&jobs.line[i], "id"));
+		free(hint);
+	}
+	reply_free(&jobs);
+}
+
 static int open_chain(const struct open_options *options,
 		      struct dm_chain_why *why)
 {
@@ -210,6 +245,8 @@ static int open_chain(const struct open_options *options,
 		ret = check_sharing(chain, why);
 	if (!ret)
 		ret = create_device(options, chain, why);
+	if (!ret)
+		name_jobs(options->name);
 	chain_close(chain);
 out:
 	free(chain);

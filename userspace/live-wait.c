@@ -128,7 +128,10 @@ static void tell_hint(struct waiting *waiting, struct waited_job *job,
 	job->hint = hint;
 }
 
-/* Name the ranges that could not be copied, as they come. */
+/*
+ * Name the ranges that a job leaves out, as they come. A job that ends or pauses
+ * at the first says so itself.
+ */
 static void tell_failed(struct waiting *waiting, struct waited_job *job,
 			const struct reply_line *line)
 {
@@ -137,7 +140,8 @@ static void tell_failed(struct waiting *waiting, struct waited_job *job,
 	char *query, *text;
 	int ret;
 
-	if (nr <= job->failed || job->failed > FAILED_SHOWN)
+	if (nr <= job->failed || job->failed > FAILED_SHOWN ||
+	    strcmp(reply_get(line, "on-error"), "ignore"))
 		return;
 	query = xasprintf("job %s failed", job->id);
 	ret = live_query(waiting->name, query, &failed, NULL);
@@ -329,7 +333,7 @@ static int report_job(const struct waiting *waiting,
 	case JOB_CANCELLED:
 		return complain("job %s was cancelled", job->id);
 	default:
-		return complain("job %s has failed at byte %llu: %s; what it has copied stays, a new stream copies the rest",
+		return complain("job %s has failed at byte %llu: %s; a new stream copies the rest",
 				job->id, job->offset,
 				job_error_text(job->error));
 	}

@@ -62,9 +62,9 @@ int pool_room(struct room *room, const char *table, const char *status,
 				       room->name, status);
 	room->free = (total - used) * block * SECTOR;
 	if (!strcmp(mode, "ro"))
-		set_trouble(room, "is read-only, it has to be checked and repaired (lvconvert --repair, thin_check)");
+		set_trouble(room, "is read-only: it has to be checked and repaired");
 	else if (!strcmp(check, "needs_check"))
-		set_trouble(room, "needs a check (thin_check)");
+		set_trouble(room, "needs a check");
 	else if (!strcmp(mode, "out_of_data_space"))
 		set_trouble(room, "is full: extend it");
 	return 0;
@@ -74,14 +74,15 @@ int pool_room(struct room *room, const char *table, const char *status,
 int thin_room(struct room *room, const char *status, struct dm_chain_why *why)
 {
 	unsigned long long mapped;
+	char *end;
 
 	room->held = 0;
 	if (!strcmp(status, "Fail") || !strcmp(status, "Error")) {
 		set_trouble(room, "has lost the volume");
 		return 0;
 	}
-	if (sscanf(status, "%llu", &mapped) != 1 ||
-	    mapped > ULLONG_MAX / SECTOR)
+	mapped = strtoull(status, &end, 10);
+	if (end == status || mapped > ULLONG_MAX / SECTOR)
 		return dm_chain_refuse(why, -EPROTO,
 				       "the status of a volume of thin pool %.80s is not understood: %.200s",
 				       room->name, status);

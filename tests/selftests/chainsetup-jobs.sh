@@ -141,4 +141,359 @@ test_progress_bar()
 	ok chainsetup close "$name"
 }
 
+# in_background FILE COMMAND...: its output goes to FILE in $scratch, its process
+# is $pid.
+in_background()
+{
+	local file=$scratch/$1
+	shift
+
+	rm -f "$file"
+	"$@" >"$file" 2>&1 &
+	pid=$!
+	background+=("$pid")
+}
+
+# says FILE PATTERN: wait until the file has a line like that.
+says()
+{
+	wait_until 600 grep -Eqs -- "$2" "$scratch/$1" ||
+		wrong "no \"$2\" in $1: $(cat "$scratch/$1")"
+}
+
+# ended STATUS: the process in the background has ended with that status.
+ended()
+{
+	local rc=0
+
+	wait "$pid" || rc=$?
+	same "status of the command in the background" "$rc" "$1"
+}
+
+status_is()
+{
+	[ "$(job_field status)" = "$1" ]
+}
+
+job_is()
+{
+	wait_until 300 status_is "$1" || wrong "the job is $(job_field status)"
+}
+
+test_monitor()
+{
+	chain
+	in_background events chainsetup monitor "$name"
+	says events "^monitoring $name\$"
+	ok chainsetup stream "$name" --base base --wait
+	says events " status=null "
+	kill -TERM "$pid"
+	ended 0
+	# The order, and which word stands where.
+	same events "$(awk 'NR > 1 { print $2, $3, $4, $6 }' "$scratch/events")" \
+"$name JOB_STATUS_CHANGE job=E status=created
+$name JOB_STATUS_CHANGE job=E status=running
+$name BLOCK_JOB_COMPLETED job=E status=concluded
+$name JOB_STATUS_CHANGE job=E status=concluded
+$name JOB_STATUS_CHANGE job=E status=null"
+	matches completed "$(grep COMPLETED "$scratch/events")" \
+		"^20[0-9-]+T[0-9:]+\.[0-9]{3}[+-][0-9]{4} .* type=stream .* len=8388608 offset=8388608 speed=0 error=0\$"
+}
+
+# All devices, or one of them; a number of events, or until it is removed.
+test_monitor_json()
+{
+	new_device A
+	new_device B
+	new_device C
+	ok chainsetup format --name A "$A"
+	ok chainsetup format --name B --backing "$A" "$B"
+	ok chainsetup format --name C --backing "$A" "$C"
+	ok chainsetup open "$name" "$B"
+	ok chainsetup open "$other" "$C"
+	in_background all chainsetup monitor --json --count 10
+	says all "^monitoring all chain devices\$"
+	in_background one chainsetup monitor "$other" --json
+	says one "^monitoring $other\$"
+	ok chainsetup stream "$name" --job 1 --wait
+	ok chainsetup stream "$other" --job 2 --wait
+	wait "${background[0]}" || wrong "status of the first monitor: $?"
+	out=$(sed 1d "$scratch/all" | jq_lines)
+	same "all devices" "$(json '[(e["device"], e["job"], e["event"], e["len"]) for e in x if e["event"] != "JOB_STATUS_CHANGE"]')" \
+		"[('$name', '1', 'BLOCK_JOB_COMPLETED', $((SIZE << 20))), ('$other', '2', 'BLOCK_JOB_COMPLETED', $((SIZE << 20)))]"
+	ok chainsetup close "$other"
+	ended 0
+	out=$(sed 1d "$scratch/one" | jq_lines)
+	same "one device" "$(json '{(e["device"], e["job"]) for e in x}, len(x)')" \
+		"{('$other', '2')} 5"
+	in_background one chainsetup monitor "$name" --count 3
+	says one "^monitoring $name\$"
+	ok chainsetup close "$name"
+	ended 1
+	matches "what it says in the end" "$(cat "$scratch/one")" \
+		"0 of 3 events, then the device was removed"
+	refused "no device $name" chainsetup monitor "$name"
+	refused "not a number of events" chainsetup monitor --count 0
+}
+
+# JSON lines become an array.
+jq_lines()
+{
+	printf '[%s]' "$(paste -sd,)"
+}
+
+test_jobs_last()
+{
+	chain
+	ok chainsetup jobs "$name" --last
+	same "no result yet" "$out" ""
+	ok chainsetup stream "$name" --base base --job mine --wait
+	ok chainsetup jobs "$name" --last
+	matches result "$out" "E +mine +stream +completed +base +8 MiB +8 MiB +3 MiB"
+	ok chainsetup jobs --last --json
+	same json "$(json 'x[0]["layer"], x[0]["id"], x[0]["status"], x[0]["copied"], x[0]["error"]')" \
+		"E mine completed 3145728 0"
+	ok chainsetup jobs "$name"
+	same "no live job" "$out" ""
+}
+
+test_finalize()
+{
+	chain
+	in_background wait chainsetup stream "$name" --base base \
+		--auto-finalize off --wait
+	says wait "job finalize $name E"
+	ok chainsetup jobs "$name" --json
+	same json "$(json 'x[0]["status"], x[0]["auto-finalize"], x[0]["remaining"]')" \
+		"pending off 0"
+	same layers "$(layers_of "$name")" "base B C E"
+	refused "pending" chainsetup job pause "$name" E
+	ok chainsetup job finalize "$name" E
+	ended 0
+	matches wait "$(cat "$scratch/wait")" "layer C, free"
+	same layers "$(layers_of "$name")" "base E"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
+# A job that waits for dismiss has ended for whoever waits for it.
+test_dismiss()
+{
+	chain
+	ok chainsetup stream "$name" --base base --auto-dismiss off --wait
+	matches wait "$out" "E: 100%  3 MiB copied  completed"
+	matches hint "$out" "job dismiss $name E"
+	same layers "$(layers_of "$name")" "base E"
+	ok chainsetup jobs "$name"
+	matches jobs "$out" "E +stream +concluded +E +base"
+	refused "'E' exists already" chainsetup stream "$name"
+	ok chainsetup wait "$name"
+	matches "wait again" "$out" "E: 100%  3 MiB copied  completed"
+	ok chainsetup job dismiss "$name" E
+	ok chainsetup jobs "$name"
+	same "no job is left" "$out" ""
+	refused "'E'" chainsetup job dismiss "$name" E
+}
+
+# broken_chain: like chain, but E lies on a device that fails in the part where
+# C's block would be copied to. mended: the same device without that.
+broken_chain()
+{
+	local sectors=$(((SIZE + 1) << 11)) at=$((5 << 11))
+
+	new_device A "$SIZE"
+	new_device B
+	new_device C
+	new_device F
+	mended="0 $sectors linear $F 0"
+	below e "$mended"
+	E=/dev/mapper/$name-e
+	fill "$A" A 0 2
+	ok chainsetup format --backing "$A" --name B "$B"
+	ok chainsetup open "$name" "$B"
+	fill "/dev/mapper/$name" B 2 2
+	ok chainsetup snapshot "$name" "$C" --name C
+	fill "/dev/mapper/$name" C 4
+	ok chainsetup snapshot "$name" "$E" --name E
+	reload_below e "0 $at linear $F 0
+$at 2048 error
+$((at + 2048)) $((sectors - at - 2048)) linear $F $((at + 2048))"
+}
+
+test_stop_and_resume()
+{
+	broken_chain
+	in_background wait chainsetup stream "$name" --base base \
+		--on-error stop --wait
+	says wait "job E is paused at byte 4194304: Input/output error.*chainsetup job resume $name E"
+	ok chainsetup jobs "$name" --json
+	same json "$(json 'x[0]["status"], x[0]["io-status"], x[0]["error"], x[0]["offset"]')" \
+		"paused failed 5 4194304"
+	reload_below e "$mended"
+	ok chainsetup job resume "$name" E
+	ended 0
+	same "said once" "$(grep -c 'is paused at' "$scratch/wait")" 1
+	same layers "$(layers_of "$name")" "base E"
+	same view "$(view "/dev/mapper/$name")" "AABBC..."
+}
+
+test_ignore_and_failed()
+{
+	broken_chain
+	refused "failed at byte 4194304: Input/output error" \
+		chainsetup stream "$name" --base base --wait
+	rm -f "$scratch/wait"
+	in_background wait chainsetup stream "$name" --base base \
+		--on-error ignore --auto-dismiss off --wait
+	ended 1
+	matches wait "$(cat "$scratch/wait")" \
+		"failed at byte 4194304: Input/output error"
+	matches wait "$(cat "$scratch/wait")" \
+		"not copied: layer E, [0-9]+ bytes at 4194304: Input/output error"
+	same layers "$(layers_of "$name")" "base B C E"
+	ok chainsetup job failed "$name" E
+	matches failed "$out" "E +4194304 +[0-9]+ +Input/output error"
+	ok chainsetup job failed "$name" E --json
+	same json "$(json 'x[0]["layer"], x[0]["offset"], x[0]["error"], sum(r["length"] for r in x)')" \
+		"E 4194304 5 1048576"
+	ok chainsetup job dismiss "$name" E
+	refused "'E'" chainsetup job failed "$name" E
+	# Only what is missing is copied the next time.
+	reload_below e "$mended"
+	ok chainsetup stream "$name" --base base --wait
+	matches wait "$out" "E: 100%  1 MiB copied  completed"
+	same view "$(view "/dev/mapper/$name")" "AABBC..."
+}
+
+# A job goes on when its chain is opened again, or waits for a word.
+test_open_with_job()
+{
+	chain
+	ok chainsetup stream "$name" --base base --speed 4K
+	ok chainsetup close "$name"
+	refused "unfinished job E" chainsetup rebase "$E" none
+	ok chainsetup check "$E"
+	matches check "$out" "note: it has the unfinished job E"
+	ok chainsetup open "$name" "$E" --jobs-paused
+	matches open "$out" "job E is paused"
+	matches table "$(dmsetup table "$name")" " 2 jobs paused\$"
+	ok chainsetup jobs "$name" --json
+	same json "$(json 'x[0]["id"], x[0]["status"], x[0]["speed"]')" \
+		"E paused 4096"
+	ok chainsetup job set-speed "$name" E 8K
+	ok chainsetup job resume "$name" E
+	job_is running
+	ok chainsetup close "$name"
+	ok chainsetup open "$name" "$E"
+	matches open "$out" "job E goes on"
+	same speed "$(job_field speed)" 8192
+	ok chainsetup job set-speed "$name" E 0
+	ok chainsetup wait "$name"
+	same layers "$(layers_of "$name")" "base E"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
+test_pace_and_verify()
+{
+	chain
+	ok chainsetup stream "$name" --base base --speed 4K --verify \
+		--on-error enospc
+	ok chainsetup job set-floor "$name" E 1K
+	ok chainsetup job set-ceiling "$name" E 64K
+	ok chainsetup jobs --json
+	same json "$(json 'x[0]["floor"], x[0]["ceiling"], x[0]["verify"], x[0]["on-error"]')" \
+		"1024 65536 on enospc"
+	ok chainsetup job set-ceiling "$name" E 0
+	ok chainsetup job set-speed "$name" E 0
+	ok chainsetup wait "$name"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
+test_two_jobs()
+{
+	chain
+	ok chainsetup stream "$name" --base B --speed 4K
+	ok chainsetup stream "$name" --top B --speed 4K
+	refused "'[BCE]' is in use by job '[BE]'" \
+		chainsetup stream "$name" --base base --job third
+	in_background wait chainsetup wait "$name"
+	says wait "^2 jobs: "
+	ok chainsetup job set-speed "$name" E 0
+	ok chainsetup job set-speed "$name" B 0
+	ended 0
+	matches wait "$(cat "$scratch/wait")" "B: 100%"
+	matches wait "$(cat "$scratch/wait")" "E: 100%"
+	same layers "$(layers_of "$name")" "B E"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
+# A thin pool of 4 MiB below the top, and a raw base of 8.
+test_no_room_in_pool()
+{
+	new_device A "$SIZE"
+	new_device meta 2
+	new_device F 16
+	below pool "0 8192 thin-pool $meta $F 128 0 1 error_if_no_space"
+	dmsetup message "$name-pool" 0 "create_thin 0"
+	below thin "0 $(((SIZE + 1) << 11)) thin /dev/mapper/$name-pool 0"
+	below e "0 $(((SIZE + 1) << 11)) linear /dev/mapper/$name-thin 0"
+	E=/dev/mapper/$name-e
+	fill "$A" A 0 2
+	ok chainsetup format --backing "$A" --name E "$E"
+	ok chainsetup open "$name" "$E"
+	ok chainsetup estimate "$name"
+	matches estimate "$out" "thin pool $name-pool: 3\.[0-9] MiB free"
+	ok chainsetup estimate "$name" --json
+	same json "$(json 'x["need"], x["rests-on"][0]["kind"], x["rests-on"][0]["name"], x["rests-on"][0]["trouble"]')" \
+		"$((SIZE << 20)) thin-pool $name-pool None"
+	refused "up to 8 MiB .* layer E, but thin pool $name-pool has room for [34][0-9.]* MiB: extend the pool" \
+		chainsetup stream "$name" --wait
+	same "no job" "$(job_field id)" ""
+	# Most of it is zeros, so that it fits nevertheless.
+	ok chainsetup stream "$name" --force --wait
+	same view "$(view "/dev/mapper/$name")" "AA......"
+}
+
+# A pool that is full pauses the job until there is room.
+test_pool_runs_full()
+{
+	new_device A "$SIZE"
+	new_device meta 2
+	new_device F 16
+	below pool "0 8192 thin-pool $meta $F 128 0 1 error_if_no_space"
+	dmsetup message "$name-pool" 0 "create_thin 0"
+	below thin "0 $(((SIZE + 1) << 11)) thin /dev/mapper/$name-pool 0"
+	new_device B 2
+	fill "$A" A 0 "$SIZE"
+	ok chainsetup format --backing "$A" --name E --metadata "$B" \
+		"/dev/mapper/$name-thin"
+	ok chainsetup open "$name" "$B"
+	in_background wait chainsetup stream "$name" --force --on-error enospc \
+		--wait
+	says wait "job E is paused at byte [0-9]+: No space left on device; make room"
+	same io-status "$(job_field io-status)" nospace
+	reload_below pool "0 32768 thin-pool $meta $F 128 0 1 error_if_no_space"
+	ok chainsetup job resume "$name" E
+	ended 0
+	same view "$(view "/dev/mapper/$name")" "AAAAAAAA"
+}
+
+# A sparse file on a file system of 4 MiB.
+test_no_room_for_file()
+{
+	new_device A "$SIZE"
+	mkdir "$scratch/dev.small"
+	mount -t tmpfs -o size=4m none "$scratch/dev.small"
+	mounts+=("$scratch/dev.small")
+	truncate -s "$((SIZE + 1))M" "$scratch/dev.small/file"
+	E=$(losetup -f --show "$scratch/dev.small/file")
+	loops+=("$E")
+	fill "$A" A 0 2
+	ok chainsetup format --backing "$A" --name E "$E"
+	ok chainsetup open "$name" "$E"
+	refused "the file system of $scratch/dev.small/file has room for [34].* MiB: make room" \
+		chainsetup stream "$name"
+	ok chainsetup stream "$name" --force --wait
+	same view "$(view "/dev/mapper/$name")" "AA......"
+}
+
 chainsetup_tests "$@"

@@ -72,12 +72,32 @@ new_device()
 	loops+=("${!1}")
 }
 
-loops=()
+# below SUFFIX TABLE: $name-SUFFIX is a dm device for layers to lie on.
+below()
+{
+	dmsetup create "$name-$1" --table "$2" || wrong "no device $name-$1"
+	targets=("$name-$1" "${targets[@]}")
+}
+
+# reload_below SUFFIX TABLE: another table for it, while it is in use.
+reload_below()
+{
+	if ! dmsetup load "$name-$1" --table "$2" ||
+	   ! dmsetup suspend --noflush --nolockfs "$name-$1" ||
+	   ! dmsetup resume "$name-$1"; then
+		wrong "$name-$1 has no new table"
+	fi
+}
+
+loops=() targets=() mounts=() background=()
 drop_devices()
 {
 	local d
 
-	for d in "$name" "$other"; do
+	for d in "${background[@]}"; do
+		kill "$d" 2>/dev/null && wait "$d"
+	done
+	for d in "$name" "$other" "${targets[@]}"; do
 		if dmsetup info "$d" >/dev/null 2>&1; then
 			dmsetup resume "$d" >/dev/null 2>&1
 			dmsetup remove --retry "$d" 2>/dev/null
@@ -86,8 +106,11 @@ drop_devices()
 	for d in "${loops[@]}"; do
 		losetup -d "$d" 2>/dev/null
 	done
-	loops=()
-	rm -f "$scratch"/dev.*
+	for d in "${mounts[@]}"; do
+		umount "$d"
+	done
+	loops=() targets=() mounts=() background=()
+	rm -rf "$scratch"/dev.*
 }
 
 # fill DEVICE CHAR MIB [COUNT]: COUNT (1) MiB of the character, from MIB on.
@@ -99,17 +122,19 @@ fill()
 		wrong "cannot write to $1"
 }
 
-# The first byte of each MiB of a device, zeros as dots.
+# view DEVICE [MIB]: the first byte of each MiB, zeros as dots.
 view()
 {
-	dd if="$1" of="$scratch/view" bs=1M count="$SIZE" iflag=direct,fullblock \
+	local size=${2:-$SIZE}
+
+	dd if="$1" of="$scratch/view" bs=1M count="$size" iflag=direct,fullblock \
 		status=none
 	perl -e 'open(F, $ARGV[0]);
 		for (0 .. $ARGV[1] - 1) {
 			seek(F, $_ << 20, 0);
 			read(F, $c, 1) or $c = "?";
 			print $c eq "\0" ? "." : $c;
-		}' "$scratch/view" "$SIZE"
+		}' "$scratch/view" "$size"
 }
 
 # chain: a raw base $A and layers $B, $C, $E; opened, view "AABBCE..".

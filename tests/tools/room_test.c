@@ -11,6 +11,7 @@
 #include "room.h"
 
 #define MIB	(1024ULL * 1024)
+#define USAGE	"1 200/4096 600/1000"
 #define TABLE	"253:1 253:2 128 0 1 skip_block_zeroing"
 
 static void assert_has(const char *text, const char *part)
@@ -26,17 +27,17 @@ static void test_pool(void **state)
 		const char *status;
 		const char *trouble;
 	} pools[] = {
-		{ "1 200/4096 600/1000 - rw discard_passdown queue_if_no_space - 1024",
+		{ USAGE " - rw discard_passdown queue_if_no_space - 1024",
 		  "" },
-		{ "1 200/4096 600/1000 - rw no_discard_passdown error_if_no_space - 1024",
+		{ USAGE " - rw no_discard_passdown error_if_no_space - 1024",
 		  "" },
-		{ "1 200/4096 600/1000 12 out_of_data_space discard_passdown error_if_no_space - 1024",
+		{ USAGE " 12 out_of_data_space discard_passdown error_if_no_space - 1024",
 		  "is full" },
-		{ "1 200/4096 600/1000 - ro discard_passdown queue_if_no_space - 1024",
+		{ USAGE " - ro discard_passdown queue_if_no_space - 1024",
 		  "read-only" },
-		{ "1 200/4096 600/1000 - ro discard_passdown queue_if_no_space needs_check 1024",
+		{ USAGE " - ro discard_passdown queue_if_no_space needs_check 1024",
 		  "read-only" },
-		{ "1 200/4096 600/1000 - rw discard_passdown queue_if_no_space needs_check 1024",
+		{ USAGE " - rw discard_passdown queue_if_no_space needs_check 1024",
 		  "needs a check" },
 	};
 	struct dm_chain_why why = { "" };
