@@ -249,7 +249,7 @@ int cmd_uuid(int argc, char **argv)
 		dm_chain_uuid_format(uuid, text);
 		printf("uuid=%s\n", text);
 		if (layer.sb.job.type)
-			printf("its unfinished job %s goes on when it is opened without --jobs-paused\n",
+			printf("the unfinished job %s goes on, unless opened with --jobs-paused\n",
 			       layer.sb.job.id);
 	}
 	layer_close(&layer);

@@ -84,31 +84,36 @@ static const char *remedy(const struct reply_line *line)
 	       "put the device right" : "make room";
 }
 
+static char *verb_text(const char *verb, const char *device, const char *id)
+{
+	return xasprintf("\"chainsetup job %s %s %s\"", verb, device, id);
+}
+
 char *job_hint(const struct reply_line *line, const char *device)
 {
 	const char *status = reply_get(line, "status");
 	const char *id = reply_get(line, "id");
-	char *verbs, *hint = NULL;
+	char *verb = NULL, *cancel = NULL, *hint = NULL;
 
 	if (!strcmp(status, "pending")) {
-		verbs = xasprintf("\"chainsetup job finalize %s %s\" drops the layers, \"chainsetup job cancel %s %s\" keeps them",
-				  device, id, device, id);
-		hint = xasprintf("job %s has copied everything and waits: %s",
-				 id, verbs);
-		free(verbs);
+		cancel = verb_text("cancel", device, id);
+		verb = verb_text("finalize", device, id);
+		hint = xasprintf("job %s has copied everything: %s drops the layers, %s keeps them",
+				 id, verb, cancel);
 	} else if (!strcmp(status, "paused") &&
 		   !strcmp(reply_get(line, "io-status"), "ok")) {
-		hint = xasprintf("job %s is paused: \"chainsetup job resume %s %s\" lets it go on",
-				 id, device, id);
+		verb = verb_text("resume", device, id);
+		hint = xasprintf("job %s is paused: %s lets it go on", id, verb);
 	} else if (!strcmp(status, "paused")) {
-		verbs = xasprintf("\"chainsetup job resume %s %s\", or give it up with \"chainsetup job cancel %s %s\"",
-				  device, id, device, id);
-		hint = xasprintf("job %s is paused at byte %llu: %s; %s, then %s",
+		cancel = verb_text("cancel", device, id);
+		verb = verb_text("resume", device, id);
+		hint = xasprintf("job %s is paused at byte %llu: %s; %s, then %s, or else %s",
 				 id, reply_number(line, "offset"),
 				 job_error_text(reply_number(line, "error")),
-				 remedy(line), verbs);
-		free(verbs);
+				 remedy(line), verb, cancel);
 	}
+	free(verb);
+	free(cancel);
 	return hint;
 }
 

@@ -207,7 +207,7 @@ chainsetup_tests()
 	ktap_start $(($(wc -w <<<"$tests") + 1))
 	for t in $tests; do
 		bad=0
-		"test_$t"
+		"test_$t" || [ $? != 127 ] || wrong "there is no test $t"
 		drop_devices
 		if [ $bad = 0 ]; then
 			ktap_pass "$t"

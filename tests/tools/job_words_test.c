@@ -104,15 +104,15 @@ static void test_note_and_hint(void **state)
 		},
 		{ "id=E status=paused io-status=nospace error=28 offset=4096",
 		  "paused: no space",
-			"job E is paused at byte 4096: No space left on device; make room, then \"chainsetup job resume vm1 E\", or give it up with \"chainsetup job cancel vm1 E\"",
+			"job E is paused at byte 4096: No space left on device; make room, then \"chainsetup job resume vm1 E\", or else \"chainsetup job cancel vm1 E\"",
 		},
 		{ "id=E status=paused io-status=failed error=5 offset=0",
 		  "paused: I/O error",
-			"job E is paused at byte 0: Input/output error; put the device right, then \"chainsetup job resume vm1 E\", or give it up with \"chainsetup job cancel vm1 E\"",
+			"job E is paused at byte 0: Input/output error; put the device right, then \"chainsetup job resume vm1 E\", or else \"chainsetup job cancel vm1 E\"",
 		},
 		{ "id=E status=pending io-status=ok",
 		  "pending: waits for \"job finalize\"",
-			"job E has copied everything and waits: \"chainsetup job finalize vm1 E\" drops the layers, \"chainsetup job cancel vm1 E\" keeps them",
+			"job E has copied everything: \"chainsetup job finalize vm1 E\" drops the layers, \"chainsetup job cancel vm1 E\" keeps them",
 		},
 	};
 	char note[64], *hint;
