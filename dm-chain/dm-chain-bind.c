@@ -3,8 +3,9 @@
  * dm-chain: a table becomes live, and stops being so.
  *
  * preresume takes the chain over from the last table, formats, binds layers to
- * what they rest on and claims the active layer. It may fail on I/O errors and
- * on what changed since the constructor looked; it can be repeated.
+ * what they rest on, claims the active layer and makes it as long as the table
+ * (dm-chain-grow.c). It may fail on I/O errors and on what changed since the
+ * constructor looked; it can be repeated.
  *
  * Binding, in this order, so that a power cut in between leaves an overlay that
  * knows its backing and at worst a backing that does not know its overlay:
@@ -229,12 +230,20 @@ int dm_chain_preresume(struct dm_target *ti)
 	if (!r)
 		r = dm_chain_claim(chain, t);
 	if (!r) {
+		t->bound = true;
+		r = dm_chain_grow(chain, t);
+		if (r)
+			dm_chain_release(chain);
+	}
+	if (!r) {
 		dm_chain_readcopy_bind(t);
 		dm_chain_warn_rollback(t);
 		dm_chain_jobs_revive(chain, t);
-		t->bound = true;
 	}
 	mutex_unlock(&chain->lock);
+	/* What grew in vain has started it, and no suspend will come. */
+	if (r)
+		cancel_delayed_work_sync(&chain->timed_work);
 	memalloc_noio_restore(noio);
 	return r;
 }

@@ -12,6 +12,7 @@
 #include "dm-chain-range.h"
 
 struct dm_chain;
+struct dm_chain_buf;
 struct dm_chain_epoch;
 struct dm_chain_owner_node;
 
@@ -71,6 +72,17 @@ u64 dm_chain_whole_blocks(struct dm_chain *chain, sector_t sector,
 int dm_chain_defer(struct dm_chain *chain, struct dm_chain_bio *pb,
 		   struct bio *bio);
 void dm_chain_op_grant(struct dm_chain_range *range);
+
+/**
+ * dm_chain_read_block() - what the view shows of one block
+ * @chain: the view
+ * @block: one that is not data in the active layer, and cannot become so
+ * @unit: gets it, up to the end of the device
+ *
+ * Context: process, GFP_NOIO. Return: 0 or a negative errno.
+ */
+int dm_chain_read_block(struct dm_chain *chain, u64 block,
+			struct dm_chain_buf *unit);
 
 /* dm-chain-flush.c */
 

@@ -37,6 +37,8 @@ struct dm_chain_table;
  *	needs a check nor has features that forbid it
  * @to_format: its superblock exists in core only, preresume writes it
  * @size: bytes
+ * @size_unsure: a superblock with a larger size may be on the device although
+ *	its write failed (meta_lock)
  * @data_start: sector of block 0 on @data_bdev
  * @nr_pages: map pages
  * @geo: where the metadata lies
@@ -93,6 +95,7 @@ struct dm_chain_layer {
 	bool writable;
 	bool to_format;
 	u64 size;
+	bool size_unsure;
 	sector_t data_start;
 	u32 nr_pages;
 	struct dm_chain_geometry geo;

@@ -150,9 +150,8 @@ static int dm_chain_op_write_whole(struct dm_chain *chain,
 	return r;
 }
 
-/* What the view shows of one block that is not data in the active layer. */
-static int dm_chain_op_read_block(struct dm_chain *chain, u64 block,
-				  struct dm_chain_buf *unit)
+int dm_chain_read_block(struct dm_chain *chain, u64 block,
+			struct dm_chain_buf *unit)
 {
 	sector_t start = block << chain->block_shift;
 	sector_t end = dm_chain_block_end(chain, block);
@@ -213,7 +212,7 @@ static int dm_chain_op_merge(struct dm_chain *chain, struct dm_chain_bio *pb,
 	node = dm_chain_owner_pin(chain->map, pb->block, GFP_NOIO);
 	if (!node)
 		goto out;
-	r = dm_chain_op_read_block(chain, pb->block, unit);
+	r = dm_chain_read_block(chain, pb->block, unit);
 	if (!r) {
 		dm_chain_op_overlay(pb, bio, unit, start, to);
 		r = dm_chain_rw(&chain->bios, slot->bdev, REQ_OP_WRITE,

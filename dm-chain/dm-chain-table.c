@@ -389,7 +389,7 @@ static int dm_chain_check_all(struct dm_chain_ctor *x)
 {
 	struct gendisk *disk = dm_disk(x->t->md);
 	unsigned int live = queue_logical_block_size(disk->queue);
-	u64 len = (u64)x->ti->len << SECTOR_SHIFT, size;
+	u64 size;
 	unsigned int i;
 	int r;
 
@@ -406,19 +406,12 @@ static int dm_chain_check_all(struct dm_chain_ctor *x)
 					       x->c[x->chain[i]].name, live, lbs);
 	}
 
-	size = x->found[x->chain[x->nr - 1]].sb.size;
-	if (len < size)
+	size = x->found[x->chain[x->nr - 1]].sb.size >> SECTOR_SHIFT;
+	if (x->ti->len < size)
 		return dm_chain_refuse(&x->why, -EINVAL,
 				       "the line is %llu sectors long, layer %s has %llu: a layer cannot be shortened",
-				       len >> SECTOR_SHIFT,
-				       x->c[x->chain[x->nr - 1]].name,
-				       size >> SECTOR_SHIFT);
-	if (len > size)
-		return dm_chain_refuse(&x->why, -EINVAL,
-				       "the line is %llu sectors long, layer %s has %llu: growing a layer is not supported by this version",
-				       len >> SECTOR_SHIFT,
-				       x->c[x->chain[x->nr - 1]].name,
-				       size >> SECTOR_SHIFT);
+				       (u64)x->ti->len,
+				       x->c[x->chain[x->nr - 1]].name, size);
 	return 0;
 }
 
@@ -566,6 +559,8 @@ static int dm_chain_construct(struct dm_chain_ctor *x)
 		r = dm_chain_check_all(x);
 	for (i = 0; i < x->nr && !r; i++)
 		r = dm_chain_take_layer(x, x->chain[i]);
+	if (!r)
+		r = dm_chain_grow_check(x->t, &x->why);
 	if (!r)
 		r = dm_chain_table_register(x->t, &x->why);
 	if (!r)

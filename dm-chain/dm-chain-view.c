@@ -240,7 +240,7 @@ sector_t dm_chain_layer_size(struct dm_chain *chain, unsigned int pos)
 	return size >> SECTOR_SHIFT;
 }
 
-static void dm_chain_set_limits(struct dm_chain *chain)
+void dm_chain_set_limits(struct dm_chain *chain)
 {
 	u64 size[DM_CHAIN_MAX_LAYERS], limit[DM_CHAIN_MAX_LAYERS];
 	unsigned int i;
@@ -349,8 +349,7 @@ static int dm_chain_stage_page(void *data, u32 page, const u8 *payload)
 int dm_chain_stage(struct dm_chain_table *t, unsigned int first,
 		   struct dm_chain_why *why)
 {
-	sector_t size = t->entry[t->nr - 1].layer->size >> SECTOR_SHIFT;
-	u64 blocks = dm_chain_nr_blocks(t->chain, size);
+	u64 blocks = dm_chain_nr_blocks(t->chain, t->ti->len);
 	struct dm_chain_stage_arg arg = { t };
 	int r = 0;
 
@@ -451,7 +450,7 @@ void dm_chain_unstage(struct dm_chain_table *t)
 }
 
 /*
- * New layers may be larger than the view was. Beyond its end the map holds
+ * The view may become larger, by new layers or by growth. Beyond its end the map holds
  * leftovers: of regions that the end cut, of layers that were larger. Ids are
  * used again, so they must not be taken for something.
  */
@@ -494,7 +493,7 @@ int dm_chain_bind(struct dm_chain *chain, struct dm_chain_table *t)
 			      dm_device_name(chain->md), t->entry[i].name);
 			return -ESTALE;
 		}
-	if (n < t->nr) {
+	if (n < t->nr || t->bigger) {
 		r = dm_chain_bind_end(chain, t);
 		if (r)
 			return r;

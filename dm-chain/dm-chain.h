@@ -271,8 +271,8 @@ struct dm_chain_staged {
  * @entry: base first
  * @takeover: the chain is the live one; layers are put on top in preresume
  * @staged: maps of those
- * @bigger: owner map for them if they are larger
- * @bound: preresume of this table has succeeded once
+ * @bigger: owner map if the view becomes larger
+ * @bound: the chain is what this table says: preresume has claimed it once
  * @read_only: nothing is written
  * @read_word: because the line says so, not the mode of the table
  * @no_passdown: feature word
@@ -366,6 +366,9 @@ void dm_chain_release(struct dm_chain *chain);
  */
 sector_t dm_chain_layer_size(struct dm_chain *chain, unsigned int pos);
 
+/* Where what each layer shows ends. Context: as above. */
+void dm_chain_set_limits(struct dm_chain *chain);
+
 /**
  * dm_chain_find_name() - the slot of a layer by its name
  *
@@ -410,6 +413,31 @@ void dm_chain_dtr(struct dm_target *ti);
  */
 void dm_chain_bind_reference(struct dm_chain_backing *b,
 			     const struct dm_chain_layer *below);
+
+/* dm-chain-grow.c: a table longer than its active layer */
+
+/**
+ * dm_chain_grow_check() - can the active layer become as long as the table?
+ * @t: with all its entries
+ * @why: gets the reason of a refusal
+ *
+ * Context: process, registry lock held. Return: 0, -EROFS, -ENOSPC.
+ */
+int dm_chain_grow_check(struct dm_chain_table *t, struct dm_chain_why *why);
+
+/**
+ * dm_chain_grow() - make the active layer as long as the table
+ * @chain: bound to @t and claimed
+ * @t: becomes live
+ *
+ * After an error the layer has its old size, in core and, unless that error
+ * came from writing the superblock, on the device. It can be called again.
+ *
+ * Context: process, GFP_NOIO, from preresume; chain->lock held.
+ * Return: 0, -ESTALE (the table is too short by now), -ENOMEM or what an I/O
+ * failed with; the reason was logged.
+ */
+int dm_chain_grow(struct dm_chain *chain, struct dm_chain_table *t);
 
 /* Called by device mapper. */
 int dm_chain_preresume(struct dm_target *ti);

@@ -48,23 +48,32 @@ struct layer *layer_on(const char *name, u64 size, u32 block_size,
 	return l;
 }
 
-/* Not formatted yet: its metadata area is zeros, its data garbage. */
-struct layer *layer_new(const char *name, u64 size, u32 block_size,
-			unsigned int kind)
+/*
+ * Not formatted yet: its metadata area is zeros, its data garbage. The data
+ * device has @room bytes for data; the layer may grow up to four times its size.
+ */
+struct layer *layer_new_room(const char *name, u64 size, u64 room,
+			     u32 block_size, unsigned int kind)
 {
 	struct slice *data, *meta;
 
 	if (kind == LAYER_INLINE) {
-		data = slice_new(metadata_size(size, block_size, true), size);
+		data = slice_new(metadata_size(size, block_size, true), room);
 		meta = data;
 	} else {
-		data = slice_new(0, size);
+		data = slice_new(0, room);
 		/* One page more, for slice_flush_fails(). */
 		meta = slice_new(round_up(metadata_size(size, block_size,
 							false), 64 * KIB) +
 				 64 * KIB, 0);
 	}
 	return layer_on(name, size, block_size, data, meta);
+}
+
+struct layer *layer_new(const char *name, u64 size, u32 block_size,
+			unsigned int kind)
+{
+	return layer_new_room(name, size, size, block_size, kind);
 }
 
 /* A base without metadata: random content with holes of zeros. */
@@ -259,6 +268,35 @@ void chain_reload(struct chain *c, unsigned int flags)
 	r = dmd_resume(c->dev);
 	ct_check(!r, "resume: %s: %s", strerror(-r), kmsg_read());
 	free(line);
+}
+
+/*
+ * Make the active layer larger; the model does not know of it. Dropped layers
+ * are not named.
+ */
+void chain_grow_device(struct chain *c, u64 size)
+{
+	char *line = chain_line(c);
+	struct dm_seg seg = { size / SECTOR, "chain", line };
+	int r;
+
+	kmsg_mark();
+	r = dmd_load(c->dev, &seg, 1, false);
+	ct_check(!r, "load %llu sectors of %s: %s: %s", size / SECTOR, line,
+		 strerror(-r), kmsg_read());
+	r = dmd_suspend(c->dev, DMD_NOLOCKFS);
+	ct_check(!r, "suspend: %s", strerror(-r));
+	r = dmd_resume(c->dev);
+	ct_check(!r, "resume: %s: %s", strerror(-r), kmsg_read());
+	c->nr_dropped = 0;
+	free(line);
+}
+
+/* No mask of the active layer may leave a choice, as after verify_disk(). */
+void chain_grow(struct chain *c, u64 size)
+{
+	chain_grow_device(c, size);
+	model_grow(c, size);
 }
 
 /* Is nobody holding the device of a layer? */

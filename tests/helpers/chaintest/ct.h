@@ -217,6 +217,7 @@ void model_zero(struct chain *c, u64 offset, u64 len);
 void model_push(struct chain *c, struct layer *l);
 void model_freeze(struct chain *c);
 void model_stream(struct chain *c, unsigned int top, int base);
+void model_grow(struct chain *c, u64 size);
 
 /* disk.c: layers as they are on their devices */
 struct on_disk {
@@ -242,6 +243,8 @@ struct layer *layer_new(const char *name, u64 size, u32 block_size,
 			unsigned int kind);
 struct layer *layer_on(const char *name, u64 size, u32 block_size,
 		       struct slice *data, struct slice *meta);
+struct layer *layer_new_room(const char *name, u64 size, u64 room,
+			     u32 block_size, unsigned int kind);
 struct layer *layer_raw_new(const char *name, u64 size, u32 block_size);
 struct chain *chain_new(const char *dev, u32 block_size);
 char *chain_params(struct layer *const *layer, unsigned int nr,
@@ -252,6 +255,8 @@ void chain_push(struct chain *c, struct layer *l);
 void chain_open(struct chain *c);
 void chain_close(struct chain *c);
 void chain_reload(struct chain *c, unsigned int flags);
+void chain_grow_device(struct chain *c, u64 size);
+void chain_grow(struct chain *c, u64 size);
 void chain_release(struct chain *c);
 int chain_find(const struct chain *c, const char *name);
 
@@ -284,6 +289,7 @@ void verify_all(struct chain *c);
 void verify_disk_view(struct chain *c);
 void verify_closed(struct chain *c);
 void verify_tool(struct chain *c);
+void must_be_zero(struct chain *c, u64 from, u64 to);
 
 /* writers.c */
 struct writers *writers_start(struct chain *c);
@@ -317,5 +323,7 @@ extern const struct scenario readcopy_scenarios[];
 extern const struct scenario readrace_scenarios[];
 extern const struct scenario badline_scenarios[];
 extern const struct scenario badmeta_scenarios[];
+extern const struct scenario grow_scenarios[];
+extern const struct scenario growfail_scenarios[];
 
 #endif

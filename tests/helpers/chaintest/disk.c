@@ -117,7 +117,8 @@ struct on_disk *disk_load(const struct layer *l)
 			if (n < blocks)
 				d->state[n] = r;
 			else
-				ct_check(!r, "layer %s: block %llu behind the end is %s",
+				ct_check(r == DM_CHAIN_UNALLOCATED || r == DM_CHAIN_ZERO,
+					 "layer %s: block %llu behind the end is %s",
 					 l->name, n, state_name[r]);
 		}
 	}

@@ -37,6 +37,8 @@ static const struct scenario *const all[] = {
 	readrace_scenarios,
 	badline_scenarios,
 	badmeta_scenarios,
+	grow_scenarios,
+	growfail_scenarios,
 };
 
 static void usage(void)

@@ -252,3 +252,38 @@ void model_stream(struct chain *c, unsigned int top, int base)
 		(c->nr - top) * sizeof(c->layer[0]));
 	c->nr -= top - base - 1;
 }
+
+static void *longer(void *old, size_t old_len, size_t len)
+{
+	void *p = ct_alloc(len);
+
+	memcpy(p, old, old_len);
+	free(old);
+	return p;
+}
+
+/*
+ * The active layer becomes larger: zeros where layers below would show, and the
+ * block that its end cut is its own if one would show there.
+ */
+void model_grow(struct chain *c, u64 size)
+{
+	struct layer *e = chain_active(c);
+	u64 old = e->size, blocks = layer_blocks(e), cut = old / e->block_size;
+	u64 below = c->nr > 1 ? c->layer[c->nr - 2]->size : 0;
+	u64 b;
+
+	if (cut < blocks && state_of(e, cut) == DM_CHAIN_UNALLOCATED &&
+	    shows_beyond(c, c->nr - 2, cut, old))
+		e->may[cut] = view_is_zero(c, cut) ? MAY_DATA | MAY_ZERO :
+						     MAY_DATA;
+	e->size = size;
+	c->size = size;
+	e->may = longer(e->may, blocks, layer_blocks(e));
+	e->tag = longer(e->tag, old / SECTOR * sizeof(u32),
+			size / SECTOR * sizeof(u32));
+	c->view = longer(c->view, old / SECTOR * sizeof(u32),
+			 size / SECTOR * sizeof(u32));
+	for (b = blocks; b < layer_blocks(e); b++)
+		e->may[b] = b * e->block_size < below ? MAY_ZERO : MAY_UNALLOC;
+}

@@ -7,24 +7,6 @@
 
 #include "ct.h"
 
-/* Zeros, whatever the model says: it could share the target's mistake. */
-static void must_be_zero(struct chain *c, u64 from, u64 to)
-{
-	u8 *buf = io_buf(4096);
-	u64 offset, s;
-
-	for (offset = from; offset < to; offset += s) {
-		s = min(to - offset, 4096ULL);
-		ct_check(!io_do(c->fd, IO_READ, offset, s, buf), "read");
-		for (; s; s -= SECTOR, offset += SECTOR)
-			ct_check(pattern_is(buf + (s - SECTOR), 0, 0),
-				 "[%llu, %llu) is not zeros near %llu: %s",
-				 from, to, offset,
-				 pattern_describe(buf + (s - SECTOR)));
-	}
-	free(buf);
-}
-
 /* A <- B <- C with B ending early, streamed into C, then closed and opened. */
 static void short_middle(u32 block_size, u64 b_size, bool raw_base, int base)
 {

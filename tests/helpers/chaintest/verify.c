@@ -322,3 +322,21 @@ void verify_tool(struct chain *c)
 		if (!layer_raw(c->layer[i]))
 			run_check(c->layer[i]);
 }
+
+/* Zeros, whatever the model says: it could share the target's mistake. */
+void must_be_zero(struct chain *c, u64 from, u64 to)
+{
+	u8 *buf = io_buf(4096);
+	u64 offset, s;
+
+	for (offset = from; offset < to; offset += s) {
+		s = min(to - offset, 4096ULL);
+		ct_check(!io_do(c->fd, IO_READ, offset, s, buf), "read");
+		for (; s; s -= SECTOR, offset += SECTOR)
+			ct_check(pattern_is(buf + (s - SECTOR), 0, 0),
+				 "[%llu, %llu) is not zeros near %llu: %s",
+				 from, to, offset,
+				 pattern_describe(buf + (s - SECTOR)));
+	}
+	free(buf);
+}
