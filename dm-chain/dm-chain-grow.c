@@ -200,7 +200,7 @@ int dm_chain_grow(struct dm_chain *chain, struct dm_chain_table *t)
 
 	lockdep_assert_held(&chain->lock);
 	if (new < old) {
-		DMERR("%s: layer %s has grown to %llu sectors since the table was loaded: load it again",
+		DMERR("%s: layer %s has grown to %llu sectors meanwhile: load the table again",
 		      dm_device_name(t->md), name, (u64)old);
 		return -ESTALE;
 	}
@@ -214,7 +214,7 @@ int dm_chain_grow(struct dm_chain *chain, struct dm_chain_table *t)
 	else if (layer->size_unsure)
 		r = grow_record(layer, old);
 	if (r) {
-		DMERR("%s: growing layer %s from %llu to %llu sectors failed: error %d",
+		DMERR("%s: growing layer %s from %llu to %llu sectors: error %d",
 		      dm_device_name(t->md), name, (u64)old, (u64)new, r);
 		return r;
 	}
