@@ -257,35 +257,56 @@ static void zeros(void)
 	readcopy_end(c, 0);
 }
 
-/* A layer that ends early, inside a block: zeros follow, whatever lies below. */
-static void short_layer(u32 bs, u64 b_size)
+/*
+ * B ends early, inside a block, which it holds or not: zeros follow, whatever
+ * lies below or behind on the device.
+ */
+static void short_layer(u32 bs, u64 b_size, bool held)
 {
+	u64 cut = round_down(b_size, bs);
 	struct chain *c = chain_new("chain", bs);
 
 	chain_push(c, layer_raw_new("A", 2 * MIB, bs));
+	/* What A holds at the end of B is no hole. */
+	while (!c->layer[0]->tag[b_size / SECTOR]) {
+		free(c->layer[0]);
+		c->layer[0] = layer_raw_new("A", 2 * MIB, bs);
+	}
 	chain_push(c, layer_new("B", b_size, bs, LAYER_SEPARATE));
-	chain_fill(c, 20);
+	chain_write(c, cut - 4 * bs, 2 * bs);
+	if (held)
+		chain_write(c, cut, SECTOR);
 	chain_push(c, layer_new("E", 2 * MIB, bs, LAYER_INLINE));
 	verify_all(c);
 	readcopy_table(c, "1 copy_on_read");
 	/* A read of what is behind the end alone has nothing to copy. */
 	readcopy_read(c, round_up(b_size, 4096), 4096);
 	readcopy_read(c, b_size + bs, bs);
-	readcopy_copies(c, 0, round_down(b_size, bs), 2 * bs);
+	readcopy_copies(c, 0, cut, 2 * bs);
 	readcopy_verify(c);
-	readcopy_copies(c, 0, round_down(b_size, bs) - 3 * bs, 8 * bs);
+	readcopy_copies(c, 0, cut - 5 * bs, 8 * bs);
 	readcopy_verify(c);
 	readcopy_end(c, 0);
 }
 
 static void short_4k(void)
 {
-	short_layer(4096, MIB + 512);
+	short_layer(4096, MIB + 512, false);
+}
+
+static void short_4k_held(void)
+{
+	short_layer(4096, MIB + 512, true);
 }
 
 static void short_64k(void)
 {
-	short_layer(65536, MIB + 8192);
+	short_layer(65536, MIB + 8192, false);
+}
+
+static void short_64k_held(void)
+{
+	short_layer(65536, MIB + 8192, true);
 }
 
 static char *last_words(const struct chain *c)
@@ -490,6 +511,8 @@ const struct scenario readcopy_scenarios[] = {
 	{ "readcopy", "zeros", zeros },
 	{ "readcopy", "short-layer", short_4k },
 	{ "readcopy", "short-layer-64k", short_64k },
+	{ "readcopy", "short-layer-holds-the-cut-block", short_4k_held },
+	{ "readcopy", "short-layer-holds-the-cut-block-64k", short_64k_held },
 	{ "readcopy", "bottom", bottom },
 	{ "readcopy", "words-of-the-table", table_words },
 	{ "readcopy", "job-drops-the-bottom", dropped_bottom },

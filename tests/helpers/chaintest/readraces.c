@@ -70,9 +70,13 @@ static void reads_never_wait(void)
 {
 	struct slice *sub[2];
 	struct chain *c = with_held_e(BS, SIZE - BS, sub);
+	struct aio *io;
 	unsigned int i;
 
 	copy_hangs(c, sub[0]);
+	/* Of what is being copied, and of other blocks. */
+	io = aio_start(c->fd, IO_READ, 0, 4 * BS, 0);
+	ct_check(!aio_wait(io), "the read fails");
 	for (i = 0; i < 3; i++) {
 		u64 b;
 
@@ -437,6 +441,87 @@ static void load_intermediate(void)
 	under_load(BS, 2, " 2 copy_on_read_bottom C");
 }
 
+struct reader {
+	pthread_t thread;
+	struct chain *c;
+	int stop;
+	unsigned int passes;
+};
+
+/* Reads all of the device again and again: nobody looks at what. */
+static void *reader(void *data)
+{
+	struct reader *r = data;
+	void *buf = io_buf(64 * KIB);
+	u64 offset;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+		for (offset = 0; offset < SIZE; offset += 64 * KIB)
+			ct_check(!io_do(r->c->fd, IO_READ, offset, 64 * KIB, buf),
+				 "a read fails");
+		__atomic_fetch_add(&r->passes, 1, __ATOMIC_RELAXED);
+	}
+	free(buf);
+	return NULL;
+}
+
+/*
+ * Snapshots, with each of which everything is to be copied anew, while threads
+ * write and one reads all.
+ */
+static void snapshots(u32 bs)
+{
+	struct chain *c = readcopy_chain("BE", SIZE, bs);
+	char *words = ct_str("4 format copy_on_read block_size %u", bs / SECTOR);
+	struct layer *all[DM_CHAIN_MAX_LAYERS];
+	unsigned int nr = c->nr, passes;
+	struct reader r = { .c = c };
+	char name[2] = "F", *line;
+	struct writers *w;
+
+	memcpy(all, c->layer, nr * sizeof(*all));
+	readcopy_table(c, "1 copy_on_read");
+	w = writers_start(c);
+	ct_check(!pthread_create(&r.thread, NULL, reader, &r), "no thread");
+	for (; name[0] < 'L'; name[0]++) {
+		all[nr] = layer_new(name, SIZE, bs, nr % 2 ? LAYER_INLINE :
+				    LAYER_SEPARATE);
+		nr++;
+		line = chain_params(all, nr, words);
+		ct_check(!chain_load(c, line), "load of %s", line);
+		free(line);
+		ct_check(!dmd_suspend(c->dev, DMD_NOLOCKFS) &&
+			 !dmd_resume(c->dev), "snapshot");
+		passes = __atomic_load_n(&r.passes, __ATOMIC_RELAXED);
+		ct_wait(__atomic_load_n(&r.passes, __ATOMIC_RELAXED) > passes + 1,
+			"no reads");
+		writers_more(w);
+	}
+	writers_stop(w);
+	__atomic_store_n(&r.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(r.thread, NULL);
+	memcpy(c->layer, all, nr * sizeof(*all));
+	c->nr = nr;
+	readcopy_table(c, "");
+	verify_disk_view(c);
+	verify_all(c);
+	chain_close(c);
+	verify_closed(c);
+	chain_open(c);
+	verify_all(c);
+	free(words);
+}
+
+static void snapshots_4k(void)
+{
+	snapshots(BS);
+}
+
+static void snapshots_64k(void)
+{
+	snapshots(65536);
+}
+
 const struct scenario readrace_scenarios[] = {
 	{ "readcopy", "reads-never-wait", reads_never_wait },
 	{ "readcopy", "whole-write-meets-a-copy", whole_write },
@@ -456,5 +541,7 @@ const struct scenario readrace_scenarios[] = {
 	{ "readcopy", "writers-reloads-and-a-stream-64k", load_64k },
 	{ "readcopy", "writers-and-a-stream-into-an-intermediate",
 	  load_intermediate },
+	{ "readcopy", "snapshots-under-load", snapshots_4k },
+	{ "readcopy", "snapshots-under-load-64k", snapshots_64k },
 	{ }
 };
