@@ -77,14 +77,14 @@ struct layer *layer_new(const char *name, u64 size, u32 block_size,
 }
 
 /* A base without metadata: random content with holes of zeros. */
-struct layer *layer_raw_new(const char *name, u64 size, u32 block_size)
+struct layer *layer_raw_on(const char *name, u32 block_size, struct slice *data)
 {
-	struct layer *l = layer_alloc(name, size, block_size);
-	u64 n = size / SECTOR;
+	struct layer *l = layer_alloc(name, data->size, block_size);
+	u64 n = data->size / SECTOR;
 	u64 s, i, len;
 	void *buf;
 
-	l->data = slice_new(0, size);
+	l->data = data;
 	for (s = 0; s < n; s += len) {
 		len = min(n - s, (ct_random(6) + 1) * block_size / SECTOR);
 		if (ct_random(4)) {
@@ -94,11 +94,16 @@ struct layer *layer_raw_new(const char *name, u64 size, u32 block_size)
 				l->tag[s + i] = tag;
 		}
 	}
-	buf = io_buf(size);
+	buf = io_buf(data->size);
 	pattern_fill_tags(buf, l->tag, 0, n);
-	slice_write(l->data, 0, buf, size);
+	slice_write(data, 0, buf, data->size);
 	free(buf);
 	return l;
+}
+
+struct layer *layer_raw_new(const char *name, u64 size, u32 block_size)
+{
+	return layer_raw_on(name, block_size, slice_new(0, size));
 }
 
 struct chain *chain_new(const char *dev, u32 block_size)

@@ -119,6 +119,9 @@ void slice_hold(const struct slice *s);
 void slice_release(const struct slice *s);
 void slice_break(const struct slice *s);
 void slice_mend(const struct slice *s);
+void slice_writes_fail(const struct slice *s);
+void slice_corrupts(const struct slice *s);
+u64 slice_sectors_read(const struct slice *s);
 void slice_flush_fails(const struct slice *s, bool fails);
 void slice_drop(struct slice *s);
 
@@ -218,6 +221,8 @@ void model_push(struct chain *c, struct layer *l);
 void model_freeze(struct chain *c);
 void model_stream(struct chain *c, unsigned int top, int base);
 void model_grow(struct chain *c, u64 size);
+void model_copied(struct chain *c, unsigned int top, int base);
+u64 model_missing(struct chain *c, unsigned int top, int base);
 
 /* disk.c: layers as they are on their devices */
 struct on_disk {
@@ -230,6 +235,7 @@ struct on_disk {
 struct on_disk *disk_load(const struct layer *l);
 void disk_free(struct on_disk *d);
 void disk_check(struct layer *l, const u32 *tag);
+void disk_check_backing(const struct layer *l, const struct layer *below);
 void disk_check_clean(const struct layer *l);
 void disk_adopt(struct layer *l);
 void disk_read_sb(const struct layer *l, struct dm_chain_sb *sb);
@@ -245,6 +251,8 @@ struct layer *layer_on(const char *name, u64 size, u32 block_size,
 		       struct slice *data, struct slice *meta);
 struct layer *layer_new_room(const char *name, u64 size, u64 room,
 			     u32 block_size, unsigned int kind);
+struct layer *layer_raw_on(const char *name, u32 block_size,
+			   struct slice *data);
 struct layer *layer_raw_new(const char *name, u64 size, u32 block_size);
 struct chain *chain_new(const char *dev, u32 block_size);
 char *chain_params(struct layer *const *layer, unsigned int nr,
@@ -273,6 +281,17 @@ int msg_try(const struct chain *c, const char *fmt, ...) __printf(2, 3);
 char *field(const char *line, const char *key);
 u64 field_num(const char *line, const char *key);
 char *line_with(const char *text, const char *start);
+char *must_refuse(const struct chain *c, int err, const char *names,
+		  const char *fmt, ...) __printf(4, 5);
+char *job_line(const struct chain *c, const char *id);
+char *job_text(const struct chain *c, const char *id, const char *key);
+bool job_is(const struct chain *c, const char *id, const char *key,
+	    const char *value);
+void job_wait_status(const struct chain *c, const char *id, const char *status);
+void job_pause(const struct chain *c, const char *id);
+char *last_line(const struct chain *c, const char *layer);
+void last_check(const struct chain *c, const char *layer, const char *id,
+		const char *status, int error);
 bool job_live(const struct chain *c, const char *id);
 u64 job_num(const struct chain *c, const char *id, const char *key);
 void job_wait(const struct chain *c, const char *id);
@@ -286,6 +305,7 @@ void verify_disk(struct chain *c);
 void verify_map(struct chain *c);
 void verify_info(struct chain *c);
 void verify_all(struct chain *c);
+void verify_beside_jobs(struct chain *c);
 void verify_disk_view(struct chain *c);
 void verify_closed(struct chain *c);
 void verify_tool(struct chain *c);
@@ -302,6 +322,7 @@ bool load_refused(const char *params, u64 sectors, const char *text);
 /* uevent.c */
 int uevent_open(void);
 char *uevent_next(int fd, const char *event, unsigned int ms);
+void uevent_history(int fd, const char *id, const char *expected);
 
 /* Scenarios */
 struct scenario {
@@ -325,5 +346,11 @@ extern const struct scenario badline_scenarios[];
 extern const struct scenario badmeta_scenarios[];
 extern const struct scenario grow_scenarios[];
 extern const struct scenario growfail_scenarios[];
+extern const struct scenario lifecycle_scenarios[];
+extern const struct scenario parallel_scenarios[];
+extern const struct scenario onerror_scenarios[];
+extern const struct scenario nospace_scenarios[];
+extern const struct scenario revive_scenarios[];
+extern const struct scenario record_scenarios[];
 
 #endif

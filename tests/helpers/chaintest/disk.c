@@ -191,6 +191,26 @@ void disk_check(struct layer *l, const u32 *tag)
 	disk_free(d);
 }
 
+/* Does the superblock of a layer name the one below it, or none for NULL? */
+void disk_check_backing(const struct layer *l, const struct layer *below)
+{
+	struct dm_chain_sb sb, lower;
+	u32 kind = DM_CHAIN_BACKING_NONE;
+
+	if (below)
+		kind = layer_raw(below) ? DM_CHAIN_BACKING_RAW :
+		       DM_CHAIN_BACKING_LAYER;
+	disk_read_sb(l, &sb);
+	ct_check(sb.backing.kind == kind,
+		 "the backing of %s is of kind %u on disk, expected %u", l->name,
+		 sb.backing.kind, kind);
+	if (kind != DM_CHAIN_BACKING_LAYER)
+		return;
+	disk_read_sb(below, &lower);
+	ct_check(!memcmp(sb.backing.uuid, lower.uuid, DM_CHAIN_UUID_LEN),
+		 "the backing of %s on disk is not %s", l->name, below->name);
+}
+
 /* What postsuspend has to leave behind. */
 void disk_check_clean(const struct layer *l)
 {

@@ -82,7 +82,8 @@ char *line_with(const char *text, const char *start)
 	return NULL;
 }
 
-static char *job_line(const struct chain *c, const char *id)
+/* The line of "jobs" about one, NULL if it is not there. */
+char *job_line(const struct chain *c, const char *id)
 {
 	char *jobs = msg(c, "jobs");
 	char *start = ct_str("id=%s", id);
@@ -111,6 +112,97 @@ u64 job_num(const struct chain *c, const char *id, const char *key)
 	n = field_num(line, key);
 	free(line);
 	return n;
+}
+
+/* A word from a live job's line. */
+char *job_text(const struct chain *c, const char *id, const char *key)
+{
+	char *line = job_line(c, id);
+	char *text;
+
+	ct_check(line, "job %s is not there", id);
+	text = field(line, key);
+	free(line);
+	return text;
+}
+
+bool job_is(const struct chain *c, const char *id, const char *key,
+	    const char *value)
+{
+	char *text = job_text(c, id, key);
+	bool is = !strcmp(text, value);
+
+	free(text);
+	return is;
+}
+
+void job_wait_status(const struct chain *c, const char *id, const char *status)
+{
+	ct_wait(job_is(c, id, "status=", status), "job %s does not become %s: %s",
+		id, status, job_line(c, id));
+}
+
+/* After "paused" shows, what was copied is all there will be. */
+void job_pause(const struct chain *c, const char *id)
+{
+	free(msg(c, "job %s pause", id));
+	job_wait_status(c, id, "paused");
+}
+
+/* The recorded result of a layer's last job, NULL if there is none. */
+char *last_line(const struct chain *c, const char *layer)
+{
+	char *last = msg(c, "jobs last");
+	char *start = ct_str("layer=%s", layer);
+	char *line = line_with(last, start);
+
+	free(start);
+	free(last);
+	return line;
+}
+
+/* How a layer's last job ended. */
+void last_check(const struct chain *c, const char *layer, const char *id,
+		const char *status, int error)
+{
+	char *line = last_line(c, layer);
+
+	ct_check(line, "no result of %s", layer);
+	ct_check(!strcmp(field(line, "id="), id) &&
+		 !strcmp(field(line, "status="), status) &&
+		 field_num(line, "error=") == (u64)error,
+		 "expected job %s %s with error %d: %s", id, status, error, line);
+	free(line);
+}
+
+/**
+ * must_refuse() - send a message that must be refused
+ * @err: the errno expected, positive
+ * @names: what the reason must name, NULL: anything
+ *
+ * Return: the reason.
+ */
+char *must_refuse(const struct chain *c, int err, const char *names,
+		  const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+	char *why;
+	int r;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	r = dmd_message(c->dev, text, NULL);
+	ct_check(r, "message \"%s\" is accepted, expected %s", text,
+		 strerror(err));
+	why = msg(c, "error");
+	ct_check(r == -err, "message \"%s\": %s, expected %s: %s", text,
+		 strerror(-r), strerror(err), why);
+	ct_check(*why && (!names || strstr(why, names)),
+		 "message \"%s\": the reason does not name \"%s\": \"%s\"",
+		 text, names ? names : "anything", why);
+	return why;
 }
 
 void job_wait(const struct chain *c, const char *id)
@@ -156,14 +248,12 @@ void stream_start(struct chain *c, int top, int base, const char *more)
 void stream_done(struct chain *c, int top, int base)
 {
 	const char *name = c->layer[top]->name;
-	char *last, *line, *start, *value;
+	char *line, *value;
 
 	job_wait(c, name);
 	if (base != top - 1) {
-		last = msg(c, "jobs last");
-		start = ct_str("layer=%s", name);
-		line = line_with(last, start);
-		ct_check(line, "no result of %s in \"%s\"", name, last);
+		line = last_line(c, name);
+		ct_check(line, "no result of %s", name);
 		ct_check(!field_num(line, "error="), "job failed: %s", line);
 		value = field(line, "status=");
 		ct_check(strcmp(value, "cancelled"), "cancelled: %s", line);
@@ -171,8 +261,6 @@ void stream_done(struct chain *c, int top, int base)
 			 "not at its end: %s", line);
 		free(value);
 		free(line);
-		free(start);
-		free(last);
 	}
 	model_stream(c, top, base);
 }

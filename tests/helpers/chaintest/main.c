@@ -39,6 +39,12 @@ static const struct scenario *const all[] = {
 	badmeta_scenarios,
 	grow_scenarios,
 	growfail_scenarios,
+	lifecycle_scenarios,
+	parallel_scenarios,
+	onerror_scenarios,
+	nospace_scenarios,
+	revive_scenarios,
+	record_scenarios,
 };
 
 static void usage(void)

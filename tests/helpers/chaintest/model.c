@@ -287,3 +287,36 @@ void model_grow(struct chain *c, u64 size)
 	for (b = blocks; b < layer_blocks(e); b++)
 		e->may[b] = b * e->block_size < below ? MAY_ZERO : MAY_UNALLOC;
 }
+
+/*
+ * A stream that has copied everything and dropped nothing yet. From here on the
+ * guest's writes go on top of it as if it had always been so.
+ */
+void model_copied(struct chain *c, unsigned int top, int base)
+{
+	struct chain after = *c;
+
+	model_stream(&after, top, base);
+}
+
+/* What a stream would copy now, in bytes. */
+u64 model_missing(struct chain *c, unsigned int top, int base)
+{
+	struct layer *t = c->layer[top];
+	u8 *before = ct_alloc(layer_blocks(t));
+	u32 *tag = ct_alloc(t->size / SECTOR * sizeof(u32));
+	u64 b, bytes = 0;
+
+	memcpy(before, t->may, layer_blocks(t));
+	memcpy(tag, t->tag, t->size / SECTOR * sizeof(u32));
+	model_copied(c, top, base);
+	for (b = 0; b < layer_blocks(t); b++)
+		if (before[b] != t->may[b])
+			bytes += min(t->size - b * t->block_size,
+				     (u64)t->block_size);
+	memcpy(t->may, before, layer_blocks(t));
+	memcpy(t->tag, tag, t->size / SECTOR * sizeof(u32));
+	free(before);
+	free(tag);
+	return bytes;
+}

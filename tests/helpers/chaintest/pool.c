@@ -187,6 +187,42 @@ void slice_mend(const struct slice *s)
 	dmd_swap(s->name, &seg, 1);
 }
 
+static void slice_flakey(const struct slice *s, const char *features)
+{
+	struct dm_seg seg = { s->size / SECTOR, "flakey",
+			      ct_str("%s %llu 0 1 %s", pool_devno, s->start,
+				     features) };
+
+	dmd_swap(s->name, &seg, 1);
+}
+
+/* Reads are right, writes and flushes fail with EIO. Plain slices only. */
+void slice_writes_fail(const struct slice *s)
+{
+	slice_flakey(s, "1 error_writes");
+}
+
+/* A byte of every write becomes another one. Plain slices only. */
+void slice_corrupts(const struct slice *s)
+{
+	slice_flakey(s, "5 corrupt_bio_byte 32 w 170 0");
+}
+
+/* Sectors that were read from it, ever. */
+u64 slice_sectors_read(const struct slice *s)
+{
+	char *devno = dmd_devno(s->name);
+	char *path = ct_str("/sys/dev/block/%s/stat", devno);
+	unsigned long long sectors = 0;
+	FILE *f = fopen(path, "r");
+
+	ct_check(f && fscanf(f, "%*u %*u %llu", &sectors) == 1, "%s: %m", path);
+	fclose(f);
+	free(path);
+	free(devno);
+	return sectors;
+}
+
 /*
  * Reads and writes are right, but flushes fail: the last 4 KiB, which nobody
  * uses, are a dm-flakey that is never up, and a flush goes to every target.
