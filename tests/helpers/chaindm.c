@@ -15,6 +15,8 @@
  *	chaindm beside NAME COMMAND [ARG...]
  *		run a command, and say how far the job or the hydration of the
  *		device came meanwhile
+ *	chaindm during NAME FROM TO COMMAND [ARG...]
+ *		the same for a time while it runs: milliseconds since its start
  *
  * The last line printed is key=value: load_ns= suspend_ns= resume_ns= pause_ns=
  * wait_ns= bytes= running=, those that the verb has.
@@ -228,28 +230,61 @@ static void hydrate(const char *name)
 	printf("wait_ns=%" PRIu64 "\n", now() - begin);
 }
 
-static void beside(const char *name, char **command)
+static pid_t run(char **command)
 {
-	uint64_t bytes, begin, end;
-	bool running;
-	pid_t pid;
-	int status;
+	pid_t pid = vfork();
 
-	bytes = progress(name, &running);
-	if (!running)
-		die("%s: nothing runs that could be beside", name);
-	begin = now();
-	pid = vfork();
 	if (pid < 0)
 		die("fork: %s", strerror(errno));
 	if (!pid) {
 		execvp(command[0], command);
 		_exit(127);
 	}
+	return pid;
+}
+
+static void wait_for(pid_t pid, char **command)
+{
+	int status;
+
 	if (waitpid(pid, &status, 0) < 0 || status)
 		die("%s failed", command[0]);
+}
+
+static void beside(const char *name, char **command)
+{
+	uint64_t bytes, begin, end;
+	bool running;
+
+	bytes = progress(name, &running);
+	if (!running)
+		die("%s: nothing runs that could be beside", name);
+	begin = now();
+	wait_for(run(command), command);
 	end = now();
 	bytes = progress(name, &running) - bytes;
+	printf("wait_ns=%" PRIu64 " bytes=%" PRIu64 " running=%d\n",
+	       end - begin, bytes, running);
+}
+
+/* While the command starts and ends, nobody would use the device. */
+static void during(const char *name, const char *from, const char *to,
+		   char **command)
+{
+	useconds_t skip = atoi(from) * 1000, span = atoi(to) * 1000 - skip;
+	uint64_t bytes, begin, end;
+	pid_t pid = run(command);
+	bool running;
+
+	usleep(skip);
+	bytes = progress(name, &running);
+	begin = now();
+	usleep(span);
+	bytes = progress(name, &running) - bytes;
+	end = now();
+	if (waitpid(pid, NULL, WNOHANG))
+		die("%s ended before %s ms were over", command[0], to);
+	wait_for(pid, command);
 	printf("wait_ns=%" PRIu64 " bytes=%" PRIu64 " running=%d\n",
 	       end - begin, bytes, running);
 }
@@ -274,7 +309,9 @@ int main(int argc, char **argv)
 		hydrate(argv[2]);
 	else if (!strcmp(verb, "beside") && argc > 3)
 		beside(argv[2], argv + 3);
+	else if (!strcmp(verb, "during") && argc > 5)
+		during(argv[2], argv[3], argv[4], argv + 5);
 	else
-		die("usage: chaindm create|exchange|stream|hydrate|beside NAME ...");
+		die("usage: chaindm create|exchange|stream|hydrate|beside|during NAME ...");
 	return 0;
 }
