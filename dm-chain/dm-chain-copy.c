@@ -15,6 +15,9 @@
 #define SAVE_BYTES	SZ_64M
 #define SAVE_PERIOD	HZ
 
+/* That the guest has nothing to do any more is seen so soon. */
+#define LOOK_PERIOD	(HZ / 10)
+
 /*
  * Its progress goes into the record this often. It costs a commit of the active
  * layer; a power cut costs nothing but so much of what the counters say.
@@ -165,7 +168,10 @@ static void copy_skip(struct dm_chain_job *job, u64 count)
 	spin_unlock(&job->lock);
 }
 
-/* Sleep until the speed allows the next unit, or a commit is due. */
+/*
+ * Sleep until the speed, or the pace, allows the next unit, or a commit is due.
+ * The pace is for a guest at work: it has to be seen when that is through.
+ */
 static void copy_sleep(struct dm_chain_job *job, u64 ns)
 {
 	unsigned long delay = min_t(u64, nsecs_to_jiffies64(ns) + 1,
@@ -173,6 +179,8 @@ static void copy_sleep(struct dm_chain_job *job, u64 ns)
 
 	if ((!job->walk.active && job->unsaved) || job->unrecorded)
 		delay = min_t(unsigned long, delay, SAVE_PERIOD);
+	if (!job->speed)
+		delay = min_t(unsigned long, delay, LOOK_PERIOD);
 	queue_delayed_work(job->chain->job_wq, &job->work, delay);
 }
 

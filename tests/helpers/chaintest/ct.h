@@ -339,6 +339,7 @@ extern const struct scenario durable_scenarios[];
 extern const struct scenario fua_scenarios[];
 extern const struct scenario race_scenarios[];
 extern const struct scenario order_scenarios[];
+extern const struct scenario pace_scenarios[];
 extern const struct scenario sharing_scenarios[];
 extern const struct scenario readcopy_scenarios[];
 extern const struct scenario readrace_scenarios[];
