@@ -96,6 +96,9 @@ static void test_rest(void **state)
 	assert_non_null(strstr(text, "skipped"));
 	assert_string_equal(progress_line(&all, 100, text, sizeof(text)),
 			    "E [==========>          ]  50%  256 MiB copied  64 MiB/s  1:02:05 left  2 errors  512 MiB remaining");
+	/* It would fit, but the bar would become too short. */
+	progress_line(&all, 90, text, sizeof(text));
+	assert_null(strstr(text, "remaining"));
 	progress_line(&all, 80, text, sizeof(text));
 	assert_non_null(strstr(text, "left  2 errors"));
 	assert_null(strstr(text, "remaining"));
