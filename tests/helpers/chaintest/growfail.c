@@ -349,7 +349,7 @@ static void outgrown(void)
 	end(c);
 }
 
-static void must_refuse(struct chain *c, u64 size, const char *words,
+static void growth_refused(struct chain *c, u64 size, const char *words,
 			const char *text)
 {
 	char *params = chain_params(c->layer, c->nr, words);
@@ -368,20 +368,20 @@ static void refusals(void)
 	int on = 1;
 
 	chain_close(c);
-	must_refuse(c, SIZE - SECTOR, "", "layer E has 2049: a layer cannot be shortened");
-	must_refuse(c, ROOM + SECTOR, "", "has room for 6144");
-	must_refuse(c, 4 * SIZE + SECTOR, "", "at most 8196");
-	must_refuse(c, ROOM, "1 read_only", "the table is read-only");
+	growth_refused(c, SIZE - SECTOR, "", "layer E has 2049: a layer cannot be shortened");
+	growth_refused(c, ROOM + SECTOR, "", "has room for 6144");
+	growth_refused(c, 4 * SIZE + SECTOR, "", "at most 8196");
+	growth_refused(c, ROOM, "1 read_only", "the table is read-only");
 
 	ct_check(!ioctl(e->data->fd, BLKROSET, &on), "BLKROSET: %m");
-	must_refuse(c, ROOM, "", "it cannot be written");
+	growth_refused(c, ROOM, "", "it cannot be written");
 	on = 0;
 	ct_check(!ioctl(e->data->fd, BLKROSET, &on), "BLKROSET: %m");
 
 	disk_read_sb(e, &sb);
 	sb.flags |= DM_CHAIN_F_NEEDS_CHECK;
 	disk_write_sb(e, &sb);
-	must_refuse(c, ROOM, "", "it needs a check first");
+	growth_refused(c, ROOM, "", "it needs a check first");
 	sb.flags &= ~DM_CHAIN_F_NEEDS_CHECK;
 	sb.seq++;
 	disk_write_sb(e, &sb);
