@@ -284,6 +284,30 @@ test_snapshot()
 	same "view when opened again" "$(view "/dev/mapper/$name")" "FABBCE.."
 }
 
+# The base is larger than the layer on it: what is new shows none of it.
+test_resize()
+{
+	new_device A 12
+	new_device B 13
+	fill "$A" A 0
+	fill "$A" A 9
+	ok chainsetup format --backing "$A" --size "${SIZE}M" --name B "$B"
+	ok chainsetup open "$name" "$B"
+	ok chainsetup resize "$name" --size 10M
+	same resize "$out" "$name: 10 MiB, was 8 MiB"
+	same size "$(blockdev --getsize64 "/dev/mapper/$name")" $((10 << 20))
+	ok chainsetup resize "$name"
+	same resize "$out" "$name: 12 MiB, was 10 MiB"
+	ok chainsetup resize "$name"
+	same "nothing to gain" "$out" "$name: 12 MiB already"
+	fill "/dev/mapper/$name" B 11
+	same "old part" "$(view "/dev/mapper/$name")" "A......."
+	same "new part" "$(view "/dev/mapper/$name" 12)" "A..........B"
+	ok chainsetup close "$name"
+	ok chainsetup open "$name" "$B"
+	same "opened again" "$(view "/dev/mapper/$name" 12)" "A..........B"
+}
+
 test_resize_refusals()
 {
 	local table
