@@ -145,9 +145,13 @@ static void other_writes(void)
 {
 	struct slice *sub[2];
 	struct chain *c = with_held_e(BS, 4 * BS, sub);
+	u32 tag = pattern_new_tag();
+	struct aio *io;
 
 	copy_hangs(c, sub[0]);
-	chain_write(c, 4 * BS, 2 * BS);
+	io = aio_start(c->fd, IO_WRITE, 4 * BS, 2 * BS, tag);
+	ct_check(!aio_wait(io), "the write fails");
+	model_write(c, 4 * BS, 2 * BS, tag);
 	chain_write(c, 8 * BS + 512, 512);
 	chain_discard(c, 12 * BS, BS);
 	ct_check(writes_in_flight(chain_active(c)->data) == 1,
