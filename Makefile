@@ -3,6 +3,7 @@
 # make			the module for the running kernel (or KDIR=...), and chainsetup
 # make demo		a file system on a chain while it is streamed, in a virtual machine
 # make check		all tests; TIERS="unit vm" for some of them
+# make check-long	tests that take hours, which "make check" has a share of
 # make bench		the performance tables; GROUPS="read write" for some of them
 # make bench-compare	what changed between two of them: A=old.json B=new.json
 # make lint		style and static checks, silent if there is nothing to say
@@ -73,6 +74,9 @@ demo:
 check:
 	@tests/run $(TIERS)
 
+check-long:
+	@tests/run --long $(TIERS)
+
 bench:
 	@tests/bench/run $(GROUPS)
 
@@ -102,8 +106,8 @@ clean:
 	rm -f dm-chain.ko dm-chain.mod dm-chain.mod.c modules.order Module.symvers
 	rm -f *.o .*.o dm-chain/*.o .*.cmd dm-chain/.*.cmd
 
-.PHONY: all module kernel-headers tools helpers core-sources demo check bench \
-	bench-compare lint install \
+.PHONY: all module kernel-headers tools helpers core-sources demo check check-long \
+	bench bench-compare lint install \
 	install-module install-tools clean
 
 -include $(shell find build -name '*.d' 2>/dev/null)

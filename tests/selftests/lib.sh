@@ -139,8 +139,8 @@ count_of()
 	fi
 }
 
-# run_suite SUITE [NAME...]: the results of chaintest become ours.
-run_suite()
+# results_of COMMAND...: lines "ok NAME" and "not ok NAME" become results of ours.
+results_of()
 {
 	local line
 
@@ -151,7 +151,13 @@ run_suite()
 		"not ok "*) ktap_fail "${line#not ok }" ;;
 		*) echo "# ${line#"# "}" ;;
 		esac
-	done < <(chaintest run "$1" "$POOL" "${@:2}" 2>&1)
+	done < <("$@" 2>&1)
+}
+
+# run_suite SUITE [NAME...]: those of chaintest.
+run_suite()
+{
+	results_of chaintest run "$1" "$POOL" "${@:2}"
 }
 
 # The last test: nothing in the kernel's log says that it got hurt.
