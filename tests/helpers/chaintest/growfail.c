@@ -267,7 +267,6 @@ static void activation_fails(void)
 {
 	struct parts p;
 	struct chain *c = a_and_e(&p);
-	struct layer *e = chain_active(c);
 	int r;
 
 	chain_close(c);
@@ -275,9 +274,9 @@ static void activation_fails(void)
 	r = dmd_try_create(c->dev, NULL, 0, false);
 	ct_check(!r, "create: %s", strerror(-r));
 	must_load(c, ROOM);
-	slice_break(e->data);
+	slice_break(p.pages);
 	must_not_resume(c, "growing layer E");
-	slice_mend(e->data);
+	slice_mend(p.pages);
 	must_resume(c);
 	c->fd = dmd_open(c->dev, O_RDWR | O_DIRECT);
 	ct_check(c->fd >= 0, "%s: %m", c->dev);
