@@ -180,6 +180,17 @@ job_states()
 	finish
 }
 
+# cancelled: when it has returned there is no job any more
+cancelled()
+{
+	verb cancel cancelled
+	for _ in $(seq 1000); do
+		[ -n "$(dmsetup message "$SCENARIO" 0 jobs)" ] || return 0
+		sleep 0.05
+	done
+	die "job $job does not end"
+}
+
 # slowly COMMAND...: while metadata of the top, C, takes long to write
 slowly()
 {
@@ -197,7 +208,7 @@ job_ends()
 	new_job C B
 	start running -- base A speed $SLOW
 	load -n 10
-	slowly verb cancel cancelled
+	slowly cancelled
 	load -n 15
 	again
 
@@ -205,7 +216,7 @@ job_ends()
 	new_job C B
 	start running -- base A speed $SLOW
 	verb pause paused
-	verb cancel cancelled
+	cancelled
 	load -n 15
 
 	mark "phase failed"
@@ -222,7 +233,7 @@ job_ends()
 	mark "@delay $SCENARIO.C 10000"
 	new_job C B
 	start running pending -- base A auto-finalize off
-	verb cancel cancelled
+	cancelled
 	mark "@delay $SCENARIO.C 0"
 	load -n 15
 
@@ -233,7 +244,7 @@ job_ends()
 	expected
 	mark "jobis $job pending"
 	load -n 10
-	verb cancel cancelled
+	cancelled
 	load -n 15
 
 	mark "phase completed"

@@ -7,6 +7,7 @@
  *	powercut load		write to a chain in the guest, with marks
  *	powercut await		wait there for an event of a job, with marks
  *	powercut replay		cut the power at many points of a log and check
+ *	powercut same		compare a device with what was found at a cut
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static const struct {
 	{ "load", load_main },
 	{ "await", await_main },
 	{ "replay", replay_main },
+	{ "same", same_main },
 };
 
 int main(int argc, char **argv)

@@ -8,6 +8,7 @@ int load_main(int argc, char **argv);
 int mark_main(int argc, char **argv);
 int replay_main(int argc, char **argv);
 int await_main(int argc, char **argv);
+int same_main(int argc, char **argv);
 
 /*
  * Put a mark into the log: on return it is there. @fd is the device for marks,
