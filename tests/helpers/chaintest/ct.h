@@ -93,6 +93,7 @@ char *dmd_status(const char *name);
 char *dmd_table(const char *name);
 u32 dmd_events(const char *name);
 char *dmd_devno(const char *name);
+unsigned int dmd_in_flight(const char *name);
 int dmd_open(const char *name, int flags);
 void dmd_cleanup_devices(bool only_release);
 

@@ -235,6 +235,22 @@ char *dmd_devno(const char *name)
 	return ct_str("%u:%u", dmi.major, dmi.minor);
 }
 
+/* Reads and writes that the device has taken and not answered. */
+unsigned int dmd_in_flight(const char *name)
+{
+	char *devno = dmd_devno(name);
+	char *path = ct_str("/sys/dev/block/%s/stat", devno);
+	unsigned int n = 0;
+	FILE *f = fopen(path, "r");
+
+	ct_check(f && fscanf(f, "%*u %*u %*u %*u %*u %*u %*u %*u %u", &n) == 1,
+		 "%s: %m", path);
+	fclose(f);
+	free(path);
+	free(devno);
+	return n;
+}
+
 int dmd_open(const char *name, int flags)
 {
 	char path[128];

@@ -12,10 +12,10 @@
 #include "dm-chain-jobstate.h"
 
 #define BS	4096
-#define SIZE	(2 * MIB)
+#define SIZE	(4 * MIB)
 
-/* A raw base or another layer, B, half full, and E, the last with superblocks that
- * can break.
+/* A raw base or another layer, B, full but for its start, and E, whose
+ * superblocks can break.
  */
 static struct chain *three(bool raw, struct slice **supers)
 {
@@ -27,7 +27,7 @@ static struct chain *three(bool raw, struct slice **supers)
 	else
 		chain_push(c, layer_new("A", SIZE, BS, LAYER_INLINE));
 	chain_push(c, layer_new("B", SIZE, BS, LAYER_SEPARATE));
-	chain_write(c, MIB, MIB);
+	chain_write(c, MIB, SIZE - MIB);
 	verify_all(c);
 	meta[0] = slice_new(DM_CHAIN_AREA_A, 0);
 	meta[1] = slice_new(MIB, 0);

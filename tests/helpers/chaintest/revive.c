@@ -383,6 +383,8 @@ static void interrupted(enum state state)
 	/* What E does not hold yet or, if it does, the base's. */
 	slice_hold(state == WAITS ? c->layer[0]->data : s->b->data);
 	io = aio_start(c->fd, IO_READ, state == WAITS ? 0 : SIZE - BS, BS, 0);
+	/* One that comes later would wait in dm, and the suspend for nothing. */
+	ct_wait(dmd_in_flight(c->dev), "the read does not come");
 	for (i = 0; i < 3; i++) {
 		pid = fork();
 		ct_check(pid >= 0, "fork: %m");
