@@ -116,6 +116,7 @@ class Job:
         self.speed = 0
         self.auto_dismiss = True
         self.cancelled = False
+        self.finalized = False  # on the way to its end, if it is pending still
         self.reopened = False   # the device has been closed meanwhile
         self.ended = False      # still listed if it waits for dismiss
         self.offset = None      # where it stands while it is paused
@@ -125,7 +126,8 @@ class Job:
 
     def stable(self):
         """It stays in its state until it is told something."""
-        return self.ended or self.status in ("paused", "pending")
+        return self.ended or self.status == "paused" or \
+            self.status == "pending" and not self.finalized
 
 
 class Chain:

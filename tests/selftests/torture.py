@@ -196,7 +196,9 @@ class Torture:
         self.count(verb)
         if verb == "cancel":
             job.cancelled = True
-        if verb in ("resume", "finalize", "cancel"):
+        if verb == "finalize":
+            job.finalized = True
+        if verb in ("resume", "cancel"):
             job.status = "going on"
         if verb == "dismiss":
             del self.chain.jobs[job.name]
@@ -207,7 +209,8 @@ class Torture:
         only because the job went on to another state by itself."""
         if job.stable():
             raise Wrong("job %s is %s: %s" % (job.name, job.status, refusal))
-        self.chain.wait(lambda: job.ended or job.status != "running")
+        before = job.status
+        self.chain.wait(lambda: job.ended or job.status != before)
         return ": too late"
 
     def mistake(self):
@@ -349,7 +352,7 @@ class Torture:
                     job.status = "going on"
                 elif job.status == "pending":
                     chain.send("job", job.name, "finalize")
-                    job.status = "going on"
+                    job.finalized = True
                 elif job.status == "running":
                     chain.send("job", job.name, "set-speed", "0")
             return not chain.jobs
