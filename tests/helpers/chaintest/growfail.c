@@ -349,7 +349,7 @@ static void outgrown(void)
 }
 
 static void growth_refused(struct chain *c, u64 size, const char *words,
-			const char *text)
+			   const char *text)
 {
 	char *params = chain_params(c->layer, c->nr, words);
 
