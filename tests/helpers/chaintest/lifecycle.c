@@ -11,7 +11,7 @@
 #include "dm-chain-jobstate.h"
 
 #define BS	4096
-#define SIZE	(2 * MIB)
+#define SIZE	(4 * MIB)
 
 /* A raw base, B, whose device can be held, and E. At speed 8 a job of it copies
  * a part and then stands still.
