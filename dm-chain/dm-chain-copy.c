@@ -337,6 +337,9 @@ static bool copy_start(struct dm_chain_job *job, u64 count, u8 entry)
 		u->open = dm_chain_walk_bytes(&job->walk, cursor, count) -
 			  ((u64)holes << (job->chain->block_shift + SECTOR_SHIFT));
 		job->open += u->open;
+		/* What there still is to do here was in a unit before. */
+		if (cursor < job->seen || job->pass)
+			job->undone -= min(job->undone, u->open);
 		u->busy = true;
 		u->block = cursor;
 		u->count = count;
@@ -464,6 +467,7 @@ static void copy_fail_load(struct dm_chain_job *job, int error)
 
 	spin_lock(&job->lock);
 	if (dm_chain_job_fail(job, &fault, w->bad)) {
+		job->undone += job->now.cursor < job->seen ? 0 : fault.bytes;
 		job->now.cursor = end;
 		job->seen = max(job->seen, end);
 	}

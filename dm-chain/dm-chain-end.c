@@ -40,8 +40,7 @@ static void job_stop(struct dm_chain_job *job,
 	if (!job->finalize) {
 		job->now.cursor = min(job->now.cursor, fault->at >> shift);
 		job->pass = 0;
-		/* What lies behind was not skipped, and was read for nothing. */
-		job->seen = job->now.cursor;
+		/* It may have been read, for nothing. */
 		job->remaining = dm_chain_job_len(job);
 	}
 	job->found = true;

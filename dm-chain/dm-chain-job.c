@@ -189,21 +189,19 @@ u64 dm_chain_job_offset(const struct dm_chain_job *job)
 }
 
 /*
- * Whatever the cursor came past was copied, became zero, is in a unit, or there
- * was nothing to do with it: it is the top's, or no layer of the job holds it,
- * or it failed.
+ * Whatever the cursor came past was copied, became zero, is in a unit, was in one
+ * that failed, or there was nothing to do with it: it is the top's, or no layer of
+ * the job holds it.
  */
 u64 dm_chain_job_skipped(const struct dm_chain_job *job)
 {
 	unsigned int shift = job->chain->block_shift + SECTOR_SHIFT;
 	u64 past = dm_chain_job_len(job);
-	u64 known = job->now.copied + job->now.zeroed + job->open;
+	u64 known = job->now.copied + job->now.zeroed + job->open + job->undone;
 
 	lockdep_assert_held(&job->lock);
 	if (!job->pass)
 		past = min(past, job->seen << shift);
-	if (job->fault.error)
-		past = min(past, job->fault.at);
 	return past - min(past, known);
 }
 

@@ -341,6 +341,8 @@ struct dm_chain_progress {
  * @pass: 0 until the cursor has reached the end once
  * @found: there was something to do in this pass
  * @open: sum over the units in flight
+ * @undone: bytes that units did not get to before they failed or gave up; they
+ *	lie below @seen
  * @remaining: bytes still to be read and copied, not exact: see report.c
  * @rate_since: begin of the current window
  * @rate_bytes: copied in it
@@ -403,6 +405,7 @@ struct dm_chain_job {
 	unsigned int pass;
 	bool found;
 	u64 open;
+	u64 undone;
 	u64 remaining;
 	ktime_t rate_since;
 	u64 rate_bytes;

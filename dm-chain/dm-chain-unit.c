@@ -576,6 +576,7 @@ static void unit_work(struct work_struct *work)
 	spin_lock(&job->lock);
 	u->busy = false;
 	job->open -= u->open;
+	job->undone += u->open;
 	if (u->began)
 		dm_chain_pace_pay(&job->pace, u->began, ktime_get_ns(), u->bytes);
 	if (!--job->in_flight)

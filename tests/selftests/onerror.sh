@@ -37,12 +37,10 @@ modprobe -q dm-thin-pool
 modprobe -q dm-flakey
 prepare
 pool 64 cache_size=1
-ktap_start $(($(count_of onerror) + $(count_of nospace) + 2 + 1))
+ktap_start $(($(count_of onerror) + $(count_of nospace) + 1 + 1))
 run_suite onerror
 run_suite nospace
 full_loop on CHAINTEST_FULL_DIRECT
 run_suite nospace-direct
-full_loop off CHAINTEST_FULL_CACHED
-run_suite nospace-cached
 check_log
 ktap_end

@@ -290,36 +290,15 @@ static struct slice *full_device(const char *variable)
 	return slice_on(PREFIX "full", SIZE);
 }
 
-/* Direct I/O tells what is wrong. */
+/*
+ * Direct I/O tells what is wrong. Without it the page cache takes more than fits,
+ * and loses it later: then there is nothing to test.
+ */
 static void loop_direct(void)
 {
 	struct chain *c = chain_onto(full_device("CHAINTEST_FULL_DIRECT"));
 
 	pauses(c, uevent_open(), "enospc", delete_filler);
-}
-
-/* Through the page cache an error may be any: stop catches it. */
-static void loop_cached(void)
-{
-	struct chain *c = chain_onto(full_device("CHAINTEST_FULL_CACHED"));
-
-	free(msg(c, "stream base A on-error stop"));
-	job_wait_status(c, "E", "paused");
-	ct_note("%s", job_line(c, "E"));
-	ct_check(job_is(c, "E", "io-status=",
-			job_num(c, "E", "error=") == ENOSPC ? "nospace" : "failed"),
-		 "paused: %s", job_line(c, "E"));
-	verify_view(c);
-	free(msg(c, "job E cancel"));
-	job_wait(c, "E");
-	chain_flush(c);
-	disk_adopt(c->layer[2]);
-	free(msg(c, "stream base A on-error stop"));
-	job_wait_status(c, "E", "paused");
-	delete_filler();
-	free(msg(c, "job E resume"));
-	stream_done(c, 2, 0);
-	end(c);
 }
 
 const struct scenario nospace_scenarios[] = {
@@ -330,6 +309,5 @@ const struct scenario nospace_scenarios[] = {
 	{ "nospace", "thin-auto", thin_auto },
 	{ "nospace", "thin-and-a-guest", thin_guest },
 	{ "nospace-direct", "loop-direct", loop_direct },
-	{ "nospace-cached", "loop-cached", loop_cached },
 	{ }
 };

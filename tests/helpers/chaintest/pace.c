@@ -48,6 +48,7 @@ static struct aio *resting_job(struct chain *c, struct layer *e)
 
 	slice_hold(e->data);
 	read = aio_start(c->fd, IO_READ, 0, BS, 0);
+	ct_wait(dmd_in_flight(c->dev), "the read does not come");
 	free(msg(c, "job B set-speed 0"));
 	ct_wait(job_num(c, "B", "copied=") > copied, "no unit by the ceiling");
 	copied += UNIT;
