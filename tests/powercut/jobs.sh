@@ -100,8 +100,9 @@ release()
 	again
 }
 
-# So slow that it makes no more than a few steps by itself.
-SLOW=512
+# So slow that it makes no more than a few steps by itself, however long the
+# scenario takes.
+SLOW=16
 
 # jobs_begin NAME LAYER...: a chain over a raw base with something in each of
 # three windows of each layer. Most of the third window is written in B only.
@@ -341,6 +342,9 @@ growing()
 	with_load -t 2 -n 15 -- grow $((6 * M + 512))
 	WINDOWS=("${windows[@]:0:4}" -w "$((6 * M - 64 * K)):$((64 * K))")
 	load -n 30
+	# what is left to the job: nothing else writes it meanwhile
+	written $((6 * M - 64 * K)):$((64 * K)) -c -p w -n 4
+	WINDOWS=("${windows[@]:0:4}")
 
 	mark "phase grow-in-a-job"
 	snapshot C separate
@@ -348,7 +352,7 @@ growing()
 	start running -- base A speed $SLOW
 	load -n 20
 	with_load -n 15 -- grow $((8 * M + 512))
-	WINDOWS=("${windows[@]}")
+	WINDOWS+=(-w "$((6 * M + 16 * K)):$((48 * K))" "${windows[@]:6}")
 	load -n 20
 
 	mark "phase completed"
@@ -356,6 +360,7 @@ growing()
 	expect_end B
 	message job "$job" set-speed 0
 	expected
+	WINDOWS=("${windows[@]}")
 	load -n 20
 	release
 	finish
