@@ -121,7 +121,7 @@ void slice_release(const struct slice *s);
 void slice_break(const struct slice *s);
 void slice_mend(const struct slice *s);
 void slice_writes_fail(const struct slice *s);
-void slice_corrupts(const struct slice *s);
+void slice_loses_writes(const struct slice *s);
 u64 slice_sectors_read(const struct slice *s);
 void slice_flush_fails(const struct slice *s, bool fails);
 void slice_drop(struct slice *s);
