@@ -30,4 +30,17 @@ static inline void dm_chain_limits_set_max_discard(struct queue_limits *limits,
 #define DM_STATUS_NOFLUSH_FLAG	(1 << 0)
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+/* Device mapper counted the I/O of its devices always, and set no flag for it. */
+static inline bool dm_chain_counts_io(struct block_device *bdev)
+{
+	return true;
+}
+#else
+static inline bool dm_chain_counts_io(struct block_device *bdev)
+{
+	return blk_queue_io_stat(bdev_get_queue(bdev));
+}
+#endif
+
 #endif

@@ -199,7 +199,7 @@ static bool copy_guest_waits(struct block_device *disk)
 	long in_flight = 0;
 	int cpu;
 
-	if (!blk_queue_io_stat(bdev_get_queue(disk)))
+	if (!dm_chain_counts_io(disk))
 		return true;
 	for_each_possible_cpu(cpu)
 		in_flight += part_stat_local_read_cpu(disk, in_flight[READ], cpu) +
