@@ -2,14 +2,17 @@
 /*
  * The first and only program in the initramfs of tests/vm/run. It puts the
  * guest's file system together out of the host's, runs the test script in it,
- * hands the script's output and the kernel's log to the host and leaves.
+ * hands the script's output and the kernel's log to the host and leaves. The
+ * guest is a virtual machine, or User Mode Linux: then the kernel's command line
+ * has ctl=DIR, the directory "ctl", and hostfs takes 9p's place.
  *
- * Everything between the host and this program goes through the 9p directory
- * "ctl", because a write to it has reached the host's file when it returns:
+ * Everything between the host and this program goes through the directory
+ * "ctl", whose files the host sees change when write_all() returns:
  *	config	what to do, NUL-terminated "key=value" strings
  *	booted	is there as soon as nothing but dm-chain is left to load
  *	output	the script's stdout and stderr
  *	kmsg	the kernel's log
+ *	leaks	what kmemleak says, if asked to look
  *	status	the script's exit status, the last thing written
  */
 #define _GNU_SOURCE
@@ -28,6 +31,7 @@
 #include <sys/ioctl.h>
 #include <sys/io.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -42,11 +46,14 @@
 #define P9_OPTIONS	"trans=virtio,version=9p2000.L,msize=512000,"
 
 static char *config[MAX_STRINGS];	/* NULL-terminated */
+static const char *hostfs;		/* the directory ctl, in User Mode Linux */
 static int ctl = -1;
 
 static void leave(unsigned char value)
 {
-	if (!ioperm(EXIT_PORT, 1, 1))
+	if (hostfs)
+		reboot(RB_POWER_OFF);
+	else if (!ioperm(EXIT_PORT, 1, 1))
 		outb(value, EXIT_PORT);
 	for (;;)
 		pause();
@@ -87,6 +94,9 @@ static void write_all(int fd, const char *buf, size_t len)
 		buf += n;
 		len -= n;
 	}
+	/* hostfs keeps pages for a while; 9p without a cache has none */
+	if (hostfs)
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE_AND_WAIT);
 }
 
 /* The value of the first @key from @pos on, which moves past it. */
@@ -143,6 +153,16 @@ static void must_mount(const char *source, const char *target,
 {
 	if (mount(source, target, type, flags, data))
 		fail("mount %s on %s", source, target);
+}
+
+/* A directory of the host, known to 9p by @tag and to hostfs by its @path. */
+static void mount_host(const char *tag, const char *path, const char *target,
+		       unsigned long flags, const char *p9_options)
+{
+	if (hostfs)
+		must_mount(tag, target, "hostfs", flags, path);
+	else
+		must_mount(tag, target, "9p", flags, p9_options);
 }
 
 static void make_dirs(const char *path)
@@ -293,7 +313,7 @@ static void build_root(void)
 		snprintf(path, sizeof(path), "/new/%s", *d);
 		mkdir(path, 0755);
 	}
-	must_mount("root", "/new/.host", "9p", MS_RDONLY,
+	mount_host("root", "/", "/new/.host", MS_RDONLY,
 		   P9_OPTIONS "cache=loose");
 	graft_entries("/new/.host", "/new", ours);
 
@@ -329,8 +349,9 @@ static void fill_root(void)
 		expose(value, config_next("as", &pos));
 
 	pos = 0;
-	if (config_next("share", &pos))
-		must_mount("share", "/share", "9p", 0,
+	value = config_next("share", &pos);
+	if (value)
+		mount_host("share", value, "/share", 0,
 			   P9_OPTIONS "cache=mmap");
 
 	if (umount2("/.host", MNT_DETACH) || rmdir("/.host"))
@@ -341,7 +362,7 @@ static void fill_root(void)
 static void bring_up_lo(void)
 {
 	struct ifreq ifr = { .ifr_name = "lo" };
-	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	ifr.ifr_flags = IFF_UP | IFF_RUNNING;
 	if (s < 0 || ioctl(s, SIOCSIFFLAGS, &ifr))
@@ -497,6 +518,56 @@ static int run_script(int output, int kmsg_in, int kmsg_out)
 				     WEXITSTATUS(status);
 }
 
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
+#define LEAK_AGE	6	/* seconds; what is younger is not taken for a leak */
+
+static void note(int fd, const char *text)
+{
+	write_all(fd, text, strlen(text));
+}
+
+/*
+ * What is not referred to any more is reported by the second scan that finds it so
+ * and unchanged, and not again.
+ */
+static void scan_for_leaks(int leaks)
+{
+	int i, fd;
+
+	for (i = 0; i < 2; i++) {
+		fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, "scan", 4) != 4)
+			fail(KMEMLEAK);
+		close(fd);
+	}
+	fd = open(KMEMLEAK, O_RDONLY | O_CLOEXEC);
+	relay_output(fd, leaks);
+	close(fd);
+	fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);
+	if (write(fd, "clear", 5) != 5)
+		fail(KMEMLEAK);
+	close(fd);
+}
+
+/*
+ * Before the module goes its functions have names in the stacks; after that its
+ * own variables refer to nothing.
+ */
+static void look_for_leaks(void)
+{
+	int leaks = create("leaks");
+
+	sleep(LEAK_AGE);
+	scan_for_leaks(leaks);
+	if (syscall(SYS_delete_module, "dm_chain", O_NONBLOCK)) {
+		if (errno != ENOENT)
+			note(leaks, "dm_chain is still in use after the test\n");
+		return;
+	}
+	sleep(LEAK_AGE);
+	scan_for_leaks(leaks);
+}
+
 static void report(int status)
 {
 	char text[16];
@@ -518,8 +589,10 @@ static void report(int status)
 int main(int argc, char **argv)
 {
 	int output, kmsg_in, kmsg_out;
+	unsigned int pos;
 	int status;
 
+	hostfs = getenv("ctl");
 	if (argc > 1 && !strcmp(argv[1], "probe"))
 		leave(PROBE_VALUE);
 
@@ -527,7 +600,7 @@ int main(int argc, char **argv)
 	must_mount("devtmpfs", "/dev", "devtmpfs", 0, "mode=755");
 	load_modules();
 	mkdir("/ctl", 0755);
-	must_mount("ctl", "/ctl", "9p", 0, P9_OPTIONS "cache=none");
+	mount_host("ctl", hostfs, "/ctl", 0, P9_OPTIONS "cache=none");
 	ctl = open("/ctl", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (ctl < 0)
 		fail("/ctl");
@@ -547,6 +620,11 @@ int main(int argc, char **argv)
 	sethostname("dm-chain", 8);
 
 	status = run_script(output, kmsg_in, kmsg_out);
+	pos = 0;
+	if (config_next("leaks", &pos)) {
+		look_for_leaks();
+		relay_kmsg(kmsg_in, kmsg_out);
+	}
 	report(status);
 	leave(0);
 	return 0;

@@ -73,13 +73,19 @@ module_dir()
 
 make_module()
 {
-	local new=$2
+	build_module "$2" "KDIR=/lib/modules/$1/build" && rm -rf "$2/src"
+}
 
-	if make -C "$new/src" -j "$(nproc)" module \
-		"KDIR=/lib/modules/$1/build" >"$new/log" 2>&1 &&
+# build_module NEW ARG...: NEW/dm-chain.ko from NEW/src, by make with these
+# arguments.
+build_module()
+{
+	local new=$1
+	shift
+
+	if make -C "$new/src" -j "$(nproc)" module "$@" >"$new/log" 2>&1 &&
 	   [ -e "$new/src/dm-chain.ko" ]; then
 		mv "$new/src/dm-chain.ko" "$new"
-		rm -rf "$new/src"
 		return
 	fi
 	cat "$new/log" >&2
@@ -162,10 +168,7 @@ make_initramfs()
 	local release=$1 module=$2/dm-chain.ko new=$3 tree=$3/root
 	local depends word path n=0
 
-	mkdir -p "$tree/modules" "$tree/dev"
-	gcc -O2 -Wall -Wextra -Werror -static -s -o "$tree/init" \
-		"$ROOT/tests/vm/init.c" || return
-
+	make_init "$tree" "$module" || return
 	depends=$(modinfo -F depends "$module" | tr ',' ' ')
 	for word in $BOOT_MODULES $depends; do
 		modprobe -S "$release" --show-depends "$word" || return
@@ -183,11 +186,24 @@ make_initramfs()
 		strip --strip-debug "$tree/$word"
 		echo "/$word" >>"$tree/modules/list"
 	done <"$new/order"
-	cp "$module" "$tree/modules/dm-chain.ko"
-	strip --strip-debug "$tree/modules/dm-chain.ko"
+	pack_init "$tree" "$new/cpio"
+}
 
-	(cd "$tree" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) \
-		>"$new/cpio" && rm -rf "$tree"
+# make_init TREE MODULE: the root of an initramfs that needs no other modules yet.
+make_init()
+{
+	mkdir -p "$1/modules" "$1/dev"
+	: >"$1/modules/list"
+	gcc -O2 -Wall -Wextra -Werror -static -s -o "$1/init" \
+		"$ROOT/tests/vm/init.c" || return
+	cp "$2" "$1/modules/dm-chain.ko"
+	strip --strip-debug "$1/modules/dm-chain.ko"
+}
+
+pack_init()
+{
+	(cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >"$2" &&
+		rm -rf "$1"
 }
 
 # kvm_works KERNEL INITRAMFS: whether a guest gets as far as init under KVM.
