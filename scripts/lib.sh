@@ -45,9 +45,7 @@ once()
 	touch -c "$dir"
 }
 
-# The directory of the unpacked kernel source of Debian's linux-source-6.12. A
-# build of it takes in what the file kunit-external/objects of its build
-# directory lists.
+# The directory of the unpacked kernel source of Debian's linux-source-6.12.
 kernel_source()
 {
 	local tar=/usr/src/linux-source-6.12.tar.xz dir
