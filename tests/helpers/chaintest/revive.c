@@ -324,18 +324,13 @@ static void *suspend_thread(void *data)
 	return (void *)(long)dmd_suspend(c->dev, DMD_NOLOCKFS | DMD_NOFLUSH);
 }
 
-/* Units are in flight: who stops the job waits for them, for nothing else. */
-static void held(bool remove)
+/* Suspend the device, or remove it, while a device that units wait for is held. */
+static void stop_while_held(struct stage *s, bool remove)
 {
-	struct stage *s = stage_new();
 	struct chain *c = s->c;
 	pthread_t thread;
 	void *result;
 
-	slice_hold(s->b->data);
-	free(msg(c, "stream base A on-error stop"));
-	s->state = RUNS;
-	ct_sleep_ms(50);
 	if (remove) {
 		model_freeze(c);
 		close(c->fd);
@@ -353,9 +348,50 @@ static void held(bool remove)
 		chain_open(c);
 	else
 		ct_check(!dmd_resume(c->dev), "resume");
+}
+
+/* Units are in flight: who stops the job waits for them, for nothing else. */
+static void held(bool remove)
+{
+	struct stage *s = stage_new();
+	struct chain *c = s->c;
+
+	slice_hold(s->b->data);
+	free(msg(c, "stream base A on-error stop"));
+	s->state = RUNS;
+	ct_sleep_ms(50);
+	stop_while_held(s, remove);
 	job_wait(c, "E");
 	last_check(c, "E", "E", "completed", 0);
 	model_stream(c, 2, 0);
+	end(s);
+}
+
+/* The same, of a job that was cancelled: it does not come back. */
+static void cancelled_held(bool remove)
+{
+	struct stage *s = stage_new();
+	struct chain *c = s->c;
+	unsigned int i;
+
+	slice_hold(s->b->data);
+	for (i = 0; i < 50; i++) {
+		free(msg(c, "stream base A"));
+		ct_sleep_ms(20);
+		free(msg(c, "job E cancel"));
+		ct_sleep_ms(20);
+		if (job_live(c, "E"))
+			break;
+	}
+	ct_check(job_is(c, "E", "status=", "aborting"),
+		 "a cancelled job does not wait for its units");
+	stop_while_held(s, remove);
+	job_wait(c, "E");
+	last_check(c, "E", "E", "cancelled", 0);
+	chain_flush(c);
+	disk_adopt(c->layer[2]);
+	verify_all(c);
+	chain_stream(c, 2, 0);
 	end(s);
 }
 
@@ -367,6 +403,16 @@ static void remove_held(void)
 static void suspend_held(void)
 {
 	held(false);
+}
+
+static void remove_cancelled(void)
+{
+	cancelled_held(true);
+}
+
+static void suspend_cancelled(void)
+{
+	cancelled_held(false);
 }
 
 /* A suspend that waits for the guest and is killed: nothing has happened. */
@@ -478,6 +524,8 @@ const struct scenario revive_scenarios[] = {
 	{ "revive", "several-jobs", several },
 	{ "revive", "remove-with-units-in-flight", remove_held },
 	{ "revive", "suspend-with-units-in-flight", suspend_held },
+	{ "revive", "remove-of-a-cancelled-job", remove_cancelled },
+	{ "revive", "suspend-of-a-cancelled-job", suspend_cancelled },
 	{ "revive", "interrupted-suspend-running", interrupted_running },
 	{ "revive", "interrupted-suspend-paused", interrupted_paused },
 	{ "revive", "interrupted-suspend-pending", interrupted_pending },
