@@ -76,6 +76,8 @@ struct dm_chain_table;
  * @failed: the last commit failed: nothing is allocated until one succeeds
  * @changes: counts changes of the map, so that a table that loaded the map
  *	earlier can tell
+ * @unversioned: something changed its map since it was loaded that does not
+ *	raise the content generation: a job, copy-on-read
  * @commit_buf: DM_CHAIN_BATCH pages; NULL unless it may be committed
  * @commit_index: which pages they are
  * @bios: for metadata I/O
@@ -132,6 +134,7 @@ struct dm_chain_layer {
 	bool debt;
 	bool failed;
 	atomic_long_t changes;
+	bool unversioned;
 	void **commit_buf;
 	u32 *commit_index;
 	struct bio_set bios;

@@ -251,6 +251,7 @@ static int copy_out(struct readcopy_copier *c, u64 block, u32 count)
 			if (r)
 				return r;
 		}
+		WRITE_ONCE(dm_chain_active(chain)->unversioned, true);
 		dm_chain_own(dm_chain_active(chain), c->node, block + n,
 			     next - n, entry);
 	}

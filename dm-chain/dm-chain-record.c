@@ -291,6 +291,7 @@ static int revive_entry(struct dm_chain *chain, struct dm_chain_table *t,
 	layer->job_md = chain->md;
 	layer->job_live = !e->shared && !job->held;
 	layer->job = job;
+	WRITE_ONCE(layer->unversioned, true);
 	mutex_unlock(&dm_chains_lock);
 	return 0;
 }

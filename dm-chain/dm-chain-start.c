@@ -155,6 +155,7 @@ static int job_begin(struct dm_chain_job *job, struct dm_chain_why *why)
 	}
 	mutex_lock(&job->top->meta_lock);
 	job->top->job = job;
+	WRITE_ONCE(job->top->unversioned, true);
 	mutex_unlock(&job->top->meta_lock);
 	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
 	dm_chain_job_set_state(job, DM_CHAIN_JOB_RUNNING);

@@ -383,8 +383,8 @@ static bool dm_chain_same_layer(const struct dm_chain_layer *a,
 	if (dm_chain_layer_raw(a) || dm_chain_layer_raw(b))
 		return dm_chain_layer_raw(a) && dm_chain_layer_raw(b) &&
 		       a->size == b->size;
-	/* Jobs do not raise the generation: what they write has no double. */
-	return !a->job && !a->debt &&
+	/* A copy of the same generation may be older than what these wrote. */
+	return !READ_ONCE(a->unversioned) && !a->debt &&
 	       !memcmp(a->sb.uuid, b->sb.uuid, DM_CHAIN_UUID_LEN) &&
 	       a->sb.generation == b->sb.generation;
 }

@@ -340,6 +340,7 @@ extern const struct scenario durable_scenarios[];
 extern const struct scenario fua_scenarios[];
 extern const struct scenario race_scenarios[];
 extern const struct scenario order_scenarios[];
+extern const struct scenario moved_scenarios[];
 extern const struct scenario pace_scenarios[];
 extern const struct scenario sharing_scenarios[];
 extern const struct scenario readcopy_scenarios[];

@@ -32,6 +32,7 @@ static const struct scenario *const all[] = {
 	fua_scenarios,
 	race_scenarios,
 	order_scenarios,
+	moved_scenarios,
 	pace_scenarios,
 	sharing_scenarios,
 	readcopy_scenarios,
