@@ -530,12 +530,28 @@ static void dm_chain_rewrite_torn(struct dm_chain_layer *layer)
 			atomic_inc(&layer->uncommitted);
 }
 
+/*
+ * It is written again, and the owner map is the truth. Nothing is forgotten for a
+ * read-only table, which commits nothing.
+ */
+static void dm_chain_take_back(struct dm_chain_layer *layer)
+{
+	unsigned long p;
+	void *page;
+
+	lockdep_assert_held(&layer->meta_lock);
+	xa_for_each(&layer->pages, p, page) {
+		xa_erase(&layer->pages, p);
+		kfree(page);
+	}
+	layer->debt = false;
+	dm_chain_rewrite_torn(layer);
+}
+
 int dm_chain_claim(struct dm_chain *chain, struct dm_chain_table *t)
 {
 	struct dm_chain_layer *active = dm_chain_active(chain);
-	unsigned long p;
 	unsigned int i;
-	void *page;
 	int r;
 
 	lockdep_assert_held(&chain->lock);
@@ -557,15 +573,9 @@ int dm_chain_claim(struct dm_chain *chain, struct dm_chain_table *t)
 	active->owner = chain;
 	active->owner_id = chain->active;
 	active->kept_page = DM_CHAIN_NO_PAGE;
-	/* The owner map is the truth again. */
-	xa_for_each(&active->pages, p, page) {
-		xa_erase(&active->pages, p);
-		kfree(page);
-	}
-	active->debt = false;
 	active->meta_flushed = false;
 	if (chain->writable)
-		dm_chain_rewrite_torn(active);
+		dm_chain_take_back(active);
 	mutex_unlock(&active->meta_lock);
 
 	for (i = 0; i + 1 < chain->nr && !t->read_only; i++) {
@@ -595,7 +605,10 @@ static void dm_chain_leave_debt(struct dm_chain_layer *layer)
 		if (xa_load(&layer->pages, p))
 			continue;
 		payload = kmalloc(DM_CHAIN_PAGE_SIZE, GFP_NOIO | __GFP_NOFAIL);
-		dm_chain_core_states(layer, p, payload);
+		if (WARN_ON_ONCE(!dm_chain_core_states(layer, p, payload))) {
+			kfree(payload);
+			continue;
+		}
 		xa_store(&layer->pages, p, payload, GFP_NOIO | __GFP_NOFAIL);
 	}
 }

@@ -259,6 +259,19 @@ static void data_flush_fails(void)
 	end(c);
 }
 
+static void load_line(struct chain *c, const char *words, unsigned int flags)
+{
+	char *line = chain_params(c->layer, c->nr, words);
+	int r = chain_load(c, line);
+
+	ct_check(!r, "load %s: %s", line, strerror(-r));
+	r = dmd_suspend(c->dev, flags | DMD_NOLOCKFS);
+	ct_check(!r, "suspend: %s", strerror(-r));
+	r = dmd_resume(c->dev);
+	ct_check(!r, "resume: %s", strerror(-r));
+	free(line);
+}
+
 /*
  * A live snapshot without any flush of dm's: E's data is not flushed by
  * anybody but the target; if it cannot, the next flush of F has to.
@@ -268,27 +281,42 @@ static void snapshot_debt(void)
 	struct chain *c = raw_and_e();
 	struct layer *e = chain_active(c);
 	struct layer *f = layer_new("F", MIB, BS, LAYER_SEPARATE);
-	char *line;
-	int r;
 
 	/* Held and committed: nothing dirty but in the device's cache. */
 	slice_flush_fails(e->data, true);
 	chain_write(c, 1 * BS, BS);
 	model_push(c, f);
-	line = chain_params(c->layer, c->nr, "3 format block_size 8");
-	r = chain_load(c, line);
-	ct_check(!r, "load: %s", strerror(-r));
-	r = dmd_suspend(c->dev, DMD_NOFLUSH | DMD_NOLOCKFS);
-	ct_check(!r, "suspend: %s", strerror(-r));
-	r = dmd_resume(c->dev);
-	ct_check(!r, "resume: %s", strerror(-r));
+	load_line(c, "3 format block_size 8", DMD_NOFLUSH);
 	must_fail(c, IO_FLUSH, 0, 0, "a flush of F while E's write is not flushed");
 	verify_view(c);
 	slice_flush_fails(e->data, false);
 	chain_flush(c);
 	chain_write(c, 5 * BS, BS);
 	end(c);
-	free(line);
+}
+
+/* What E owes outlives a read-only table, which pays nothing. */
+static void debt_over_read_only(void)
+{
+	struct chain *c = raw_and_e();
+	struct layer *e = chain_active(c);
+
+	slice_flush_fails(e->data, true);
+	chain_write(c, 2 * BS, BS);
+	load_line(c, "1 read_only", DMD_NOFLUSH);
+	verify_view(c);
+	load_line(c, "1 read_only", DMD_NOFLUSH);
+	ct_check(state_on_disk(e, 2) == DM_CHAIN_UNALLOCATED,
+		 "E owes nothing, there is nothing to see here");
+	slice_flush_fails(e->data, false);
+	model_push(c, layer_new("F", MIB, BS, LAYER_SEPARATE));
+	load_line(c, "3 format block_size 8", 0);
+	verify_view(c);
+	chain_write(c, 5 * BS, BS);
+	chain_flush(c);
+	ct_check(state_on_disk(e, 2) == DM_CHAIN_DATA,
+		 "block 2 of E is not in its map after a flush");
+	end(c);
 }
 
 static bool device_zero(const struct slice *s, u64 offset)
@@ -457,6 +485,7 @@ const struct scenario durable_scenarios[] = {
 	{ "holes", "failed-metadata-flush-retried", metadata_flush_fails },
 	{ "holes", "failed-data-flush-retried", data_flush_fails },
 	{ "holes", "snapshot-without-flush-leaves-a-debt", snapshot_debt },
+	{ "holes", "debt-over-a-read-only-table", debt_over_read_only },
 	{ "holes", "discard-after-commit", discard_order },
 	{ "holes", "write-during-pass-down", discard_then_write },
 	{ "holes", "write-after-discard", discard_cancelled },
