@@ -110,7 +110,8 @@ static int dm_chain_op_pass(struct dm_chain *chain, struct bio *bio,
 	int r;
 
 	bio_trim(part, from - bio->bi_iter.bi_sector, to - from);
-	part->bi_opf &= ~REQ_FUA;
+	/* Nobody polls for a bio that this waits for. */
+	part->bi_opf &= ~(REQ_FUA | REQ_POLLED);
 	part->bi_iter.bi_sector = slot->start + from;
 	r = submit_bio_wait(part);
 	bio_put(part);
