@@ -17,6 +17,22 @@
 #include "dm-chain-job.h"
 #include "dm-chain-readcopy.h"
 
+/* A job may have ended since the constructor resolved the chain. */
+static bool dm_chain_rests_on(const struct dm_chain_backing *b,
+			      const struct dm_chain_layer *below)
+{
+	switch (b->kind) {
+	case DM_CHAIN_BACKING_NONE:
+		return false;
+	case DM_CHAIN_BACKING_RAW:
+		return dm_chain_layer_raw(below);
+	case DM_CHAIN_BACKING_LAYER:
+		return !memcmp(b->uuid, below->sb.uuid, DM_CHAIN_UUID_LEN);
+	default:
+		return true;
+	}
+}
+
 /* Layers whose content changed behind their overlay's back. No I/O. */
 static int dm_chain_check_generations(struct dm_chain_table *t)
 {
@@ -30,8 +46,7 @@ static int dm_chain_check_generations(struct dm_chain_table *t)
 		if (t->entry[i].dropped)
 			continue;
 		b = above ? &above->sb.backing : NULL;
-		if (b && b->kind == DM_CHAIN_BACKING_LAYER &&
-		    memcmp(b->uuid, layer->sb.uuid, DM_CHAIN_UUID_LEN)) {
+		if (b && !dm_chain_rests_on(b, layer)) {
 			DMERR("%s: layer %s does not rest on %s any more: load the table again",
 			      dm_device_name(t->md), above->sb.name,
 			      t->entry[i].name);
