@@ -106,6 +106,13 @@ void dm_chain_layer_upgrade(struct dm_chain_layer *layer)
 			  !(layer->sb.ro_compat & ~DM_CHAIN_KNOWN_RO_COMPAT);
 }
 
+static bool dm_chain_layer_uses(const struct dm_chain_layer *layer,
+				const struct block_device *bdev)
+{
+	return layer->data_bdev->bd_dev == bdev->bd_dev ||
+	       (layer->meta_bdev && layer->meta_bdev->bd_dev == bdev->bd_dev);
+}
+
 struct dm_chain_layer *dm_chain_layer_create(struct block_device *data,
 					     struct block_device *meta,
 					     const struct dm_chain_sb *sb,
@@ -116,11 +123,15 @@ struct dm_chain_layer *dm_chain_layer_create(struct block_device *data,
 	int r;
 
 	lockdep_assert_held(&dm_chain_registry);
-	list_for_each_entry(other, &dm_chain_layers, list)
-		if (other->data_bdev->bd_dev == data->bd_dev)
+	list_for_each_entry(other, &dm_chain_layers, list) {
+		struct block_device *both = dm_chain_layer_uses(other, data) ?
+					    data : meta;
+
+		if (both && dm_chain_layer_uses(other, both))
 			return ERR_PTR(dm_chain_refuse(why, -EBUSY,
-						       "%pg is the data device of another layer in use",
-						       data));
+						       "%pg is in use as part of another layer",
+						       both));
+	}
 
 	layer = kzalloc(sizeof(*layer), GFP_KERNEL);
 	if (!layer)

@@ -412,6 +412,11 @@ static int dm_chain_check_all(struct dm_chain_ctor *x)
 				       "the line is %llu sectors long, layer %s has %llu: a layer cannot be shortened",
 				       (u64)x->ti->len,
 				       x->c[x->chain[x->nr - 1]].name, size);
+	/* dm itself looks when the old table is suspended already. */
+	if (x->ti->len & ((dm_chain_max_lbs(x) >> SECTOR_SHIFT) - 1))
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "the line is %llu sectors long, which does not fit logical blocks of %u bytes",
+				       (u64)x->ti->len, dm_chain_max_lbs(x));
 	return 0;
 }
 

@@ -340,6 +340,26 @@ static void read_only_layer(void)
 	verify_closed(c);
 }
 
+/* A device of a layer in use, in another part. */
+static void other_part(void)
+{
+	struct chain *c = chain_new("chain", BS);
+	struct layer *b, *x;
+	char *line;
+
+	chain_push(c, layer_raw_new("A", MIB, BS));
+	b = layer_new("B", MIB, BS, LAYER_SEPARATE);
+	chain_push(c, b);
+	chain_fill(c, 20);
+	x = layer_on("X", 64 * KIB, BS, b->meta, slice_new(MIB, 0));
+	line = chain_params(&x, 1, "1 format");
+	ct_check(load_refused(line, 64 * KIB / SECTOR, "in use as part of another"),
+		 "the metadata device of B is taken for data");
+	free(line);
+	chain_fill(c, 20);
+	end(c);
+}
+
 /* Sectors of a device in use cannot become larger. */
 static void larger_sectors(void)
 {
@@ -360,6 +380,17 @@ static void larger_sectors(void)
 	log = kmsg_read();
 	ct_check(strstr(log, "block size") || strstr(log, "sector"),
 		 "the reason does not name the block size: %s", log);
+	free(line);
+
+	/* Nor can the end of a view lie in one. */
+	line = ct_str("1 F %u:%u %u:%u", major(st.st_rdev), minor(st.st_rdev),
+		      major(st.st_rdev), minor(st.st_rdev));
+	dmd_create(PREFIX "four", &(struct dm_seg){
+			MIB / SECTOR, "chain", ct_str("%s 1 format", line) }, 1);
+	ct_check(!dmd_remove(PREFIX "four"), "remove");
+	ct_check(load_refused(line, MIB / SECTOR + 1, "logical blocks"),
+		 "half a sector of the device is taken");
+	free(line);
 	chain_write(c, 512, 512);
 	end(c);
 }
@@ -373,6 +404,7 @@ const struct scenario sharing_scenarios[] = {
 	{ "sharing", "old-table", old_table },
 	{ "sharing", "raw-base-grown-and-shrunk", raw_base_sizes },
 	{ "sharing", "layer-that-cannot-be-written", read_only_layer },
+	{ "sharing", "device-in-another-part", other_part },
 	{ "sharing", "layer-with-larger-sectors", larger_sectors },
 	{ }
 };
