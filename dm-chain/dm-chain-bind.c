@@ -192,6 +192,7 @@ static void dm_chain_retire(struct dm_chain *old, struct dm_chain *chain)
 	struct dm_chain_job *job;
 
 	old->is_current = false;
+	dm_chain_jobs_leave(old, chain);
 	list_for_each_entry(job, &old->concluded, list)
 		job->chain = chain;
 	list_splice_tail_init(&old->concluded, &chain->concluded);

@@ -115,7 +115,8 @@ static void job_abort(struct dm_chain_job *job)
 	enum dm_chain_event event = DM_CHAIN_EVENT_CANCELLED;
 	enum dm_chain_result_status status = DM_CHAIN_RESULT_CANCELLED;
 
-	strscpy(job->top_name, job->chain->slot[job->walk.top_id].name,
+	strscpy(job->top_name,
+		job->chain->slot[dm_chain_job_top_id(job)].name,
 		sizeof(job->top_name));
 	strscpy(job->base, dm_chain_job_base(job), sizeof(job->base));
 	if (job->fault.error) {
@@ -215,7 +216,7 @@ static void job_fail_here(struct dm_chain_job *job, int error)
 
 	spin_lock(&job->lock);
 	fault.at = dm_chain_job_offset(job);
-	dm_chain_job_fail(job, &fault, job->walk.top_id);
+	dm_chain_job_fail(job, &fault, dm_chain_job_top_id(job));
 	spin_unlock(&job->lock);
 }
 

@@ -298,6 +298,17 @@ bool dm_chain_job_positions(const struct dm_chain_job *job, unsigned int *top,
 	return false;
 }
 
+u8 dm_chain_job_top_id(const struct dm_chain_job *job)
+{
+	struct dm_chain *chain = job->chain;
+	unsigned int i = chain->nr - 1;
+
+	lockdep_assert_held(&chain->lock);
+	while (i && chain->slot[chain->order[i]].layer != job->top)
+		i--;
+	return chain->order[i];
+}
+
 const char *dm_chain_job_base(const struct dm_chain_job *job)
 {
 	struct dm_chain *chain = job->chain;
@@ -310,10 +321,6 @@ const char *dm_chain_job_base(const struct dm_chain_job *job)
 	return chain->slot[chain->order[bottom - 1]].name;
 }
 
-/*
- * Whose job it is, and whether it runs, is asked by the constructors of other
- * devices, too: they look at the layer, never at the job.
- */
 struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos)
 {
 	struct dm_chain_layer *layer = chain->slot[chain->order[pos]].layer;
@@ -323,12 +330,8 @@ struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos)
 	if (!chain->is_current || !READ_ONCE(layer->job))
 		return NULL;
 	/* The device that drove it is gone; the job goes with its layer. */
-	if (!READ_ONCE(layer->job_md)) {
-		mutex_lock(&dm_chains_lock);
-		if (!layer->job_md)
-			layer->job_md = chain->md;
-		mutex_unlock(&dm_chains_lock);
-	}
+	if (!READ_ONCE(layer->job_md))
+		dm_chain_job_adopt(chain, layer);
 	if (READ_ONCE(layer->job_md) != chain->md)
 		return NULL;
 	job = layer->job;
@@ -336,39 +339,6 @@ struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos)
 	if (job && job->stopped)
 		job->chain = chain;
 	return job;
-}
-
-int dm_chain_job_claim(struct dm_chain *chain, const struct dm_chain_slot *slot,
-		       struct dm_chain_why *why)
-{
-	struct dm_chain_table *t;
-	int r = 0;
-
-	lockdep_assert_held(&chain->lock);
-	mutex_lock(&dm_chains_lock);
-	list_for_each_entry(t, &dm_chain_tables, list) {
-		if (t->md == chain->md || !dm_chain_table_entry(t, slot->layer))
-			continue;
-		r = dm_chain_refuse(why, -EBUSY,
-				    "top '%s' is in use by device %s too",
-				    slot->name, dm_device_name(t->md));
-		break;
-	}
-	if (!r) {
-		slot->layer->job_md = chain->md;
-		slot->layer->job_live = true;
-	}
-	mutex_unlock(&dm_chains_lock);
-	return r;
-}
-
-void dm_chain_job_unclaim(struct dm_chain_layer *layer)
-{
-	mutex_lock(&dm_chains_lock);
-	layer->job_live = false;
-	if (!layer->job)
-		layer->job_md = NULL;
-	mutex_unlock(&dm_chains_lock);
 }
 
 struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id)
@@ -438,7 +408,7 @@ static void job_aim(struct dm_chain_job *job)
 		dm_chain_walk_aim(&job->walk, chain, top, bottom);
 	} else if (!job->held) {
 		job->walk.active = job->top == dm_chain_active(chain);
-		dm_chain_job_fail(job, &lost, chain->active);
+		dm_chain_job_fail(job, &lost, dm_chain_job_top_id(job));
 	}
 	job->now.cursor = min(job->now.cursor, job->rewind);
 	job->rewind = U64_MAX;
@@ -635,35 +605,4 @@ void dm_chain_jobs_go(struct dm_chain *chain)
 			dm_chain_job_go(chain, job);
 	}
 	mutex_unlock(&chain->lock);
-}
-
-void dm_chain_job_free(struct dm_chain_layer *layer)
-{
-	struct dm_chain_job *job = layer->job;
-
-	if (!job)
-		return;
-	/* Its device was suspended, so neither it nor a unit runs. */
-	layer->job = NULL;
-	dm_chain_job_put(job);
-}
-
-void dm_chain_jobs_forget(struct dm_chain *chain)
-{
-	struct dm_chain_job *job, *next;
-	unsigned int id;
-
-	mutex_lock(&dm_chains_lock);
-	for (id = 0; id < DM_CHAIN_ID_NOBODY && chain->is_current; id++) {
-		struct dm_chain_layer *layer = chain->slot[id].layer;
-
-		if (layer && layer->job_md == chain->md)
-			layer->job_md = NULL;
-	}
-	mutex_unlock(&dm_chains_lock);
-
-	list_for_each_entry_safe(job, next, &chain->concluded, list) {
-		list_del(&job->list);
-		dm_chain_job_put(job);
-	}
 }

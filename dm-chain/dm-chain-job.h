@@ -5,7 +5,10 @@
  *	dm-chain-walk.c		what a job has to copy, block by block; also estimates
  *	dm-chain-unit.c		the copy units
  *	dm-chain-copy.c		the dispatcher's walk: which unit next, and when
- *	dm-chain-job.c		life cycle: states, suspend, end
+ *	dm-chain-job.c		the dispatcher, suspend and resume
+ *	dm-chain-end.c		stop, wait to be finalized, end
+ *	dm-chain-claim.c	which device drives it
+ *	dm-chain-record.c	what the superblock says of a job; coming back
  *	dm-chain-start.c	the messages "stream" and "job"
  *	dm-chain-report.c	replies and the status line
  *	dm-chain-event.c	uevents
@@ -551,6 +554,9 @@ enum dm_chain_job_state dm_chain_job_shown(const struct dm_chain_job *job);
 bool dm_chain_job_positions(const struct dm_chain_job *job, unsigned int *top,
 			    unsigned int *bottom);
 
+/* Id of the top, also of a job that never aimed its walk. chain->lock held. */
+u8 dm_chain_job_top_id(const struct dm_chain_job *job);
+
 /* Name of the layer below the bottom, "-" without one. chain->lock held. */
 const char *dm_chain_job_base(const struct dm_chain_job *job);
 
@@ -564,6 +570,11 @@ struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id);
 
 /* Aim a stopped job and let it run, if it may be written. chain->lock held. */
 void dm_chain_job_go(struct dm_chain *chain, struct dm_chain_job *job);
+
+/* Take over the job of a layer that no device drives, if this one can and has no
+ * other of that id. chain->lock held.
+ */
+void dm_chain_job_adopt(struct dm_chain *chain, struct dm_chain_layer *layer);
 
 /**
  * dm_chain_job_claim() - a job is going to run into a layer
@@ -606,6 +617,17 @@ bool dm_chain_job_end(struct dm_chain_job *job, bool copied);
  * negative errno.
  */
 int dm_chain_job_record(struct dm_chain_job *job);
+
+/**
+ * dm_chain_job_unrecord() - take a record back that could not be written
+ * @job: the job, which does not begin
+ *
+ * It may be on disk all the same, and would come back. If this fails as well, it
+ * is tried again when the device is suspended.
+ *
+ * Context: process, GFP_NOIO, chain->lock held. Takes meta_lock.
+ */
+void dm_chain_job_unrecord(struct dm_chain_job *job);
 
 /**
  * dm_chain_job_enter() - change the state of a live job, on disk first

@@ -246,20 +246,16 @@ static int dm_chain_check_other(struct dm_chain_table *t,
 	return 0;
 }
 
-static void dm_chain_mark_shared(struct dm_chain_table *t,
-				 struct dm_chain_table *other)
+struct dm_chain_table *dm_chain_other_user(const struct dm_chain_layer *layer,
+					   const struct mapped_device *md)
 {
-	unsigned int i;
+	struct dm_chain_table *t;
 
-	for (i = 0; i < t->nr && other->md != t->md; i++) {
-		struct dm_chain_entry *e;
-
-		e = dm_chain_table_entry(other, t->entry[i].layer);
-		if (!e)
-			continue;
-		e->shared = true;
-		t->entry[i].shared = true;
-	}
+	lockdep_assert_held(&dm_chains_lock);
+	list_for_each_entry(t, &dm_chain_tables, list)
+		if (t->md != md && dm_chain_table_entry(t, layer))
+			return t;
+	return NULL;
 }
 
 int dm_chain_table_register(struct dm_chain_table *t, struct dm_chain_why *why)
@@ -269,8 +265,8 @@ int dm_chain_table_register(struct dm_chain_table *t, struct dm_chain_why *why)
 
 	lockdep_assert_held(&dm_chain_registry);
 	/*
-	 * A job comes back, or begins, under this lock: it sees the mark and this
-	 * table, or is seen.
+	 * A job comes back, or begins, under this lock: it sees this table, or is
+	 * seen.
 	 */
 	mutex_lock(&dm_chains_lock);
 	list_for_each_entry(other, &dm_chain_tables, list) {
@@ -278,11 +274,8 @@ int dm_chain_table_register(struct dm_chain_table *t, struct dm_chain_why *why)
 		if (r)
 			break;
 	}
-	if (!r) {
-		list_for_each_entry(other, &dm_chain_tables, list)
-			dm_chain_mark_shared(t, other);
+	if (!r)
 		list_add(&t->list, &dm_chain_tables);
-	}
 	mutex_unlock(&dm_chains_lock);
 	return r;
 }
@@ -293,6 +286,17 @@ void dm_chain_table_unregister(struct dm_chain_table *t)
 	mutex_lock(&dm_chains_lock);
 	list_del_init(&t->list);
 	mutex_unlock(&dm_chains_lock);
+}
+
+bool dm_chain_layer_shared(const struct dm_chain_layer *layer,
+			   const struct mapped_device *md)
+{
+	bool shared;
+
+	mutex_lock(&dm_chains_lock);
+	shared = dm_chain_other_user(layer, md);
+	mutex_unlock(&dm_chains_lock);
+	return shared;
 }
 
 unsigned int dm_chain_layer_users(struct dm_chain_layer *layer)

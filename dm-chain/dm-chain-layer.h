@@ -205,6 +205,14 @@ int dm_chain_table_register(struct dm_chain_table *t, struct dm_chain_why *why);
 /* It is not, or not any more. Registered or not. Registry lock held. */
 void dm_chain_table_unregister(struct dm_chain_table *t);
 
+/* A table of another device than @md that names it, or NULL. dm_chains_lock held. */
+struct dm_chain_table *dm_chain_other_user(const struct dm_chain_layer *layer,
+					   const struct mapped_device *md);
+
+/* Is there one? Takes dm_chains_lock. */
+bool dm_chain_layer_shared(const struct dm_chain_layer *layer,
+			   const struct mapped_device *md);
+
 /* Number of mapped devices whose tables use it. Takes dm_chains_lock. */
 unsigned int dm_chain_layer_users(struct dm_chain_layer *layer);
 

@@ -165,6 +165,17 @@ int dm_chain_job_record_result(struct dm_chain_job *job,
 	return r;
 }
 
+void dm_chain_job_unrecord(struct dm_chain_job *job)
+{
+	struct dm_chain_layer *top = job->top;
+
+	mutex_lock(&top->meta_lock);
+	top->next = top->sb;
+	top->owed_result = top->sb.result;
+	top->owes_result = dm_chain_meta_write_sb(top);
+	mutex_unlock(&top->meta_lock);
+}
+
 /*
  * A job ended because metadata could not be written, or while it could not. Its
  * record is still there, and it would come back.
@@ -266,6 +277,7 @@ static int revive_entry(struct dm_chain *chain, struct dm_chain_table *t,
 	struct dm_chain_layer *layer = e->layer;
 	unsigned int top, bottom;
 	struct dm_chain_job *job;
+	bool shared;
 	int r = 0;
 
 	if (dm_chain_job_find(chain, layer->sb.job.id))
@@ -281,15 +293,16 @@ static int revive_entry(struct dm_chain *chain, struct dm_chain_table *t,
 			dm_chain_job_put(job);
 		return r;
 	}
-	/* Another device's constructor looks at both under this lock. */
+	/* Another device's constructor looks at the layer under this lock. */
 	mutex_lock(&dm_chains_lock);
-	if (e->shared && job->state == DM_CHAIN_JOB_RUNNING) {
+	shared = dm_chain_other_user(layer, chain->md);
+	if (shared && job->state == DM_CHAIN_JOB_RUNNING) {
 		job->state = DM_CHAIN_JOB_PAUSED;
 		job->announced = job->state;
 		job->held = true;
 	}
 	layer->job_md = chain->md;
-	layer->job_live = !e->shared && !job->held;
+	layer->job_live = !shared && !job->held;
 	layer->job = job;
 	WRITE_ONCE(layer->unversioned, true);
 	mutex_unlock(&dm_chains_lock);
@@ -305,8 +318,9 @@ void dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t)
 	for (i = 0; i < t->nr; i++) {
 		struct dm_chain_entry *e = &t->entry[i];
 
+		/* One whose result is owed has ended. */
 		if (e->dropped || !chain->writable || !e->layer->writable ||
-		    e->layer->job ||
+		    e->layer->job || e->layer->owes_result ||
 		    e->layer->sb.job.type != DM_CHAIN_JOB_STREAM)
 			continue;
 		if (revive_entry(chain, t, e, &why))

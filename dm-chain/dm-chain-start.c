@@ -147,6 +147,7 @@ static int job_begin(struct dm_chain_job *job, struct dm_chain_why *why)
 	dm_chain_job_set_state(job, DM_CHAIN_JOB_CREATED);
 	r = dm_chain_job_record(job);
 	if (r) {
+		dm_chain_job_unrecord(job);
 		dm_chain_refuse(why, -EIO,
 				"job '%s' could not be recorded in its top's superblock: error %d",
 				job->id, r);
@@ -294,8 +295,11 @@ static int job_resume(struct dm_chain_job *job, struct dm_chain_why *why)
 	job->rate_bytes = 0;
 	spin_unlock(&job->lock);
 	r = dm_chain_job_enter(job, DM_CHAIN_JOB_RUNNING);
-	if (r)
+	if (r) {
+		if (job->held)
+			dm_chain_job_unclaim(job->top);
 		return job_not_recorded(job, r, why);
+	}
 	spin_lock(&job->lock);
 	if (job->io_status != DM_CHAIN_IO_OK)
 		dm_chain_faults_clear(&job->faults);

@@ -235,7 +235,6 @@ static inline u64 dm_chain_nr_blocks(const struct dm_chain *chain,
  * @name: as the line calls it
  * @changes: layer->changes when the constructor read its map
  * @dropped: a job took it out of the chain
- * @shared: another device's table names it, or did (dm_chains_lock)
  */
 struct dm_chain_entry {
 	struct dm_chain_layer *layer;
@@ -244,7 +243,6 @@ struct dm_chain_entry {
 	char name[DM_CHAIN_NAME_LEN];
 	long changes;
 	bool dropped;
-	bool shared;
 };
 
 /**
@@ -484,6 +482,11 @@ void dm_chain_job_settle(struct dm_chain *chain, struct dm_chain_layer *layer,
 
 /* Forget the job of a layer whose last reference goes. Registry lock held. */
 void dm_chain_job_free(struct dm_chain_layer *layer);
+
+/* What drives jobs of layers does not any more, but for those of the chain that
+ * takes its place, if any. dm_chains_lock held.
+ */
+void dm_chain_jobs_leave(struct dm_chain *chain, const struct dm_chain *next);
 
 /* A chain goes that nobody uses any more. Its concluded jobs go, too. */
 void dm_chain_jobs_forget(struct dm_chain *chain);

@@ -176,6 +176,29 @@ static void unwritable(void)
 	end(c);
 }
 
+/* A job that ended is over, even while its result cannot be written. */
+static void owed(void)
+{
+	struct slice *supers;
+	struct chain *c = three(true, &supers);
+
+	free(msg(c, "stream base A speed 8"));
+	ct_wait(job_num(c, "E", "offset="), "the job does not begin");
+	slice_break(supers);
+	free(msg(c, "job E set-speed 0"));
+	job_wait(c, "E");
+	ct_check(!dmd_suspend(c->dev, 0) && !dmd_resume(c->dev), "suspend");
+	ct_check(!*msg(c, "jobs"), "a job that has ended runs again: %s",
+		 msg(c, "jobs"));
+	slice_mend(supers);
+	chain_reload(c, 0);
+	last_check(c, "E", "E", "failed", EIO);
+	model_copied(c, 2, 0);
+	verify_all(c);
+	chain_stream(c, 2, 0);
+	end(c);
+}
+
 /* Everything as a power cut might leave it, but the record names a layer that
  * is not there.
  */
@@ -198,10 +221,13 @@ static void unknown_bottom(bool raw)
 	} else {
 		sb.job.bottom_uuid[3] ^= 0x5a;
 	}
+	sb.job.flags |= DM_CHAIN_JOB_F_MANUAL_DISMISS;
 	disk_write_sb(c->layer[2], &sb);
 	kmsg_mark();
 	chain_open(c);
-	job_wait(c, "E");
+	job_wait_status(c, "E", "concluded");
+	ct_check(job_is(c, "E", "top=", "E"), "its top: %s", job_line(c, "E"));
+	free(msg(c, "job E dismiss"));
 	log = kmsg_read();
 	ct_check(strstr(log, "job E") || strstr(log, "job 'E'"),
 		 "nothing about the job in the log: %s", log);
@@ -395,6 +421,16 @@ static void shared_top(void)
 	free(must_refuse(c, EBUSY, "C", "job deep resume"));
 	verify_view(c);
 	ct_check(!dmd_remove(PREFIX "loaded"), "remove");
+	/* It does not go on, so others may still have C. */
+	slice_break(c->layer[2]->meta);
+	free(must_refuse(c, EIO, "deep", "job deep resume"));
+	slice_mend(c->layer[2]->meta);
+	ct_check(!dmd_try_create(PREFIX "loaded", NULL, 0, false), "create");
+	ct_check(!dmd_load(PREFIX "loaded",
+			   &(struct dm_seg){ SIZE / SECTOR, "chain",
+					     chain_line(other) }, 1, false),
+		 "the top of a job that did not go on is not given to another device");
+	ct_check(!dmd_remove(PREFIX "loaded"), "remove");
 	free(msg(c, "job deep set-speed 0"));
 	free(msg(c, "job deep resume"));
 	job_wait(c, "deep");
@@ -481,6 +517,7 @@ static void in_use(void)
 const struct scenario record_scenarios[] = {
 	{ "record", "what-is-written-when", written },
 	{ "record", "record-that-cannot-be-written", unwritable },
+	{ "record", "result-that-cannot-be-written", owed },
 	{ "record", "bottom-is-an-unknown-layer", unknown_bottom_layer },
 	{ "record", "bottom-is-a-raw-layer-that-is-not-there", unknown_bottom_raw },
 	{ "record", "jobs-paused", jobs_paused },

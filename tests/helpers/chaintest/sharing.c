@@ -340,6 +340,56 @@ static void read_only_layer(void)
 	verify_closed(c);
 }
 
+/*
+ * B has a job that waits in a chain, which then goes on without B. Who still has
+ * B has the job, too, if it can write B.
+ */
+static void job_left_behind(void)
+{
+	struct chain *one = chain_new("one", BS), *two;
+	struct layer *rest[2];
+	char *line;
+
+	chain_push(one, layer_raw_new("A", MIB, BS));
+	chain_push(one, layer_new("B", MIB, BS, LAYER_INLINE));
+	chain_fill(one, 20);
+	chain_push(one, layer_new("E", MIB, BS, LAYER_SEPARATE));
+	chain_fill(one, 20);
+	verify_all(one);
+	free(msg(one, "stream top B job b speed 8"));
+	chain_close(one);
+	disk_adopt(one->layer[1]);
+	one->words = "2 jobs paused";
+	chain_open(one);
+	ct_check(job_is(one, "b", "status=", "paused"), "jobs: %s",
+		 msg(one, "jobs"));
+
+	two = clone_of(one, 2, "two", layer_new("F", MIB, BS, LAYER_SEPARATE));
+	ct_check(!*msg(two, "jobs"), "the job of another device: %s",
+		 msg(two, "jobs"));
+	free(must_refuse(two, EBUSY, "B", "stream top B job c"));
+	chain_fill(two, 10);
+	verify_view(one);
+	rest[0] = one->layer[0];
+	rest[1] = layer_new("Z", MIB, BS, LAYER_SEPARATE);
+	line = chain_params(rest, 2, "1 format");
+	ct_check(!chain_load(one, line), "load %s", line);
+	ct_check(!dmd_suspend(one->dev, 0) && !dmd_resume(one->dev), "resume");
+	ct_check(!*msg(one, "jobs"), "the job has come along: %s",
+		 msg(one, "jobs"));
+	ct_check(job_is(two, "b", "status=", "paused"), "jobs: %s",
+		 msg(two, "jobs"));
+	free(msg(two, "job b set-speed 0"));
+	free(msg(two, "job b resume"));
+	job_wait(two, "b");
+	last_check(two, "B", "b", "completed", 0);
+	model_stream(two, 1, -1);
+	close(one->fd);
+	ct_check(!dmd_remove(one->dev), "remove");
+	end(two);
+	free(line);
+}
+
 /* A device of a layer in use, in another part. */
 static void other_part(void)
 {
@@ -404,6 +454,7 @@ const struct scenario sharing_scenarios[] = {
 	{ "sharing", "old-table", old_table },
 	{ "sharing", "raw-base-grown-and-shrunk", raw_base_sizes },
 	{ "sharing", "layer-that-cannot-be-written", read_only_layer },
+	{ "sharing", "job-left-behind", job_left_behind },
 	{ "sharing", "device-in-another-part", other_part },
 	{ "sharing", "layer-with-larger-sectors", larger_sectors },
 	{ }
