@@ -563,7 +563,7 @@ static void dm_chain_debt_paid(struct dm_chain_layer *layer)
 
 	if (!layer->debt)
 		return;
-	WRITE_ONCE(layer->debt, false);
+	layer->debt = false;
 	/* A job lets go of what it has in core by itself. */
 	if (layer->job)
 		return;
@@ -573,15 +573,13 @@ static void dm_chain_debt_paid(struct dm_chain_layer *layer)
 	}
 }
 
-int dm_chain_commit(struct dm_chain_layer *layer)
+static int dm_chain_commit_locked(struct dm_chain_layer *layer)
 {
 	int r;
 
-	mutex_lock(&layer->meta_lock);
-	if (!layer->writable) {
-		r = -EROFS;
-		goto out;
-	}
+	lockdep_assert_held(&layer->meta_lock);
+	if (!layer->writable)
+		return -EROFS;
 	if (!dm_chain_any_uncommitted(layer) &&
 	    bitmap_empty(layer->dir_torn, layer->geo.dir_pages))
 		r = blkdev_issue_flush(layer->data_bdev);
@@ -603,9 +601,35 @@ int dm_chain_commit(struct dm_chain_layer *layer)
 		dm_chain_commit_undo(layer);
 		dm_chain_flag(layer, DM_CHAIN_F_NEEDS_CHECK, 0);
 	}
-out:
+	return r;
+}
+
+int dm_chain_commit(struct dm_chain_layer *layer)
+{
+	int r;
+
+	mutex_lock(&layer->meta_lock);
+	r = dm_chain_commit_locked(layer);
 	mutex_unlock(&layer->meta_lock);
 	return r;
+}
+
+int dm_chain_pay_debt(struct dm_chain_layer *layer)
+{
+	int r = 0;
+
+	mutex_lock(&layer->meta_lock);
+	if (layer->debt)
+		r = dm_chain_commit_locked(layer);
+	mutex_unlock(&layer->meta_lock);
+	return r;
+}
+
+void dm_chain_cancel_debt(struct dm_chain_layer *layer)
+{
+	mutex_lock(&layer->meta_lock);
+	layer->debt = false;
+	mutex_unlock(&layer->meta_lock);
 }
 
 bool dm_chain_meta_lock_patiently(struct dm_chain_layer *layer)

@@ -28,7 +28,7 @@ static int dm_chain_pay_debts(struct dm_chain *chain)
 
 	for (i = 0; i < chain->nr_debtors; i++) {
 		struct dm_chain_layer *layer = chain->debtor[i];
-		int e = READ_ONCE(layer->debt) ? dm_chain_commit(layer) : 0;
+		int e = dm_chain_pay_debt(layer);
 
 		if (e) {
 			r = e;

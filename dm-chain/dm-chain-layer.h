@@ -387,6 +387,24 @@ bool dm_chain_uncommitted(struct dm_chain_layer *layer, u64 block, u64 count);
  */
 int dm_chain_commit(struct dm_chain_layer *layer);
 
+/**
+ * dm_chain_pay_debt() - make durable what a layer owes, if it owes anything
+ * @layer: a layer of an earlier table
+ *
+ * Context: process, GFP_NOIO. Takes meta_lock. Return: as dm_chain_commit().
+ */
+int dm_chain_pay_debt(struct dm_chain_layer *layer);
+
+/**
+ * dm_chain_cancel_debt() - what a layer owes is durable elsewhere
+ * @layer: was dropped, and nobody else has it
+ *
+ * Nothing is written to its devices when this has returned.
+ *
+ * Context: process. Takes meta_lock: waits for a commit of the layer.
+ */
+void dm_chain_cancel_debt(struct dm_chain_layer *layer);
+
 /* Copy the states of a map page that are in core, if any. meta_lock held.
  * Return: false if they are not in core.
  */

@@ -682,6 +682,13 @@ void dm_chain_drop(struct dm_chain *chain, unsigned int first,
 
 	mutex_unlock(&chain->lock);
 	dm_chain_drain(chain);
+	/* What they owe is in the top, and durable there. */
+	for (i = 0; i < count; i++) {
+		struct dm_chain_layer *layer = chain->slot[dropped[i]].layer;
+
+		if (!dm_chain_layer_shared(layer, chain->md))
+			dm_chain_cancel_debt(layer);
+	}
 	mutex_lock(&chain->lock);
 
 	/*
@@ -696,8 +703,6 @@ void dm_chain_drop(struct dm_chain *chain, unsigned int first,
 		for (j = 0; chain->live && j < chain->live->nr; j++)
 			if (chain->live->entry[j].layer == layer)
 				chain->live->entry[j].dropped = true;
-		/* What it owes is in the top, and durable there. */
-		WRITE_ONCE(layer->debt, false);
 		memset(&chain->slot[dropped[i]], 0, sizeof(chain->slot[0]));
 	}
 }

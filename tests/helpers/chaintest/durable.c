@@ -295,6 +295,43 @@ static void snapshot_debt(void)
 	end(c);
 }
 
+/* What is on its way to a layer ends before a job gives the layer away. */
+static void debt_of_dropped(void)
+{
+	struct chain *c = chain_new("chain", BS);
+	int fd = uevent_open();
+	struct layer *e;
+	struct aio *io;
+
+	chain_push(c, layer_raw_new("A", MIB, BS));
+	chain_push(c, layer_new("B", MIB, BS, LAYER_INLINE));
+	chain_fill(c, 10);
+	e = layer_new("E", MIB, BS, LAYER_SEPARATE);
+	chain_push(c, e);
+	chain_write(c, BS, 2 * BS);
+	verify_all(c);
+	slice_flush_fails(e->data, true);
+	chain_write(c, 9 * BS, BS);
+	model_push(c, layer_new("F", MIB, BS, LAYER_SEPARATE));
+	load_line(c, "3 format block_size 8", DMD_NOFLUSH);
+	stream_start(c, 3, 0, "auto-finalize off");
+	job_wait_status(c, "F", "pending");
+
+	slice_hold(e->meta);
+	slice_flush_fails(e->data, false);
+	io = aio_start(c->fd, IO_FLUSH, 0, 0, 0);
+	ct_sleep_ms(CT_MUST_NOT_MS);
+	ct_check(!aio_done(io), "the flush does not pay what E owes");
+	free(msg(c, "job F finalize"));
+	ct_check(!uevent_next(fd, "BLOCK_JOB_COMPLETED", CT_MUST_NOT_MS),
+		 "E is given away while its map is being written");
+	slice_release(e->meta);
+	ct_check(!aio_wait(io), "flush: %s", strerror(-io->err));
+	ct_check(uevent_next(fd, "BLOCK_JOB_COMPLETED", 60000), "no end");
+	stream_done(c, 3, 0);
+	end(c);
+}
+
 /* What E owes outlives a read-only table, which pays nothing. */
 static void debt_over_read_only(void)
 {
@@ -485,6 +522,7 @@ const struct scenario durable_scenarios[] = {
 	{ "holes", "failed-metadata-flush-retried", metadata_flush_fails },
 	{ "holes", "failed-data-flush-retried", data_flush_fails },
 	{ "holes", "snapshot-without-flush-leaves-a-debt", snapshot_debt },
+	{ "holes", "debt-of-a-layer-that-is-dropped", debt_of_dropped },
 	{ "holes", "debt-over-a-read-only-table", debt_over_read_only },
 	{ "holes", "discard-after-commit", discard_order },
 	{ "holes", "write-during-pass-down", discard_then_write },
