@@ -18,6 +18,12 @@ static const char *value_of(const char *word, const char *key)
 	return !strncmp(word, key, n) && word[n] == '=' ? word + n + 1 : NULL;
 }
 
+/* One word of one line, whatever comes. */
+static char printable(char c)
+{
+	return isgraph((unsigned char)c) ? c : '?';
+}
+
 /* DM_CHAIN_IO_STATUS=ok becomes io-status and ok. False if it does not fit. */
 static bool add_pair(struct uevent *event, size_t *used, const char *word)
 {
@@ -30,17 +36,15 @@ static bool add_pair(struct uevent *event, size_t *used, const char *word)
 	memcpy(key, word, n);
 	*used += n;
 	for (c = key; *c && *c != '='; c++)
-		*c = *c == '_' ? '-' : tolower((unsigned char)*c);
+		*c = *c == '_' ? '-' : printable(tolower((unsigned char)*c));
 	if (!*c || c == key)
 		return false;
 	*c++ = 0;
 	pair = &event->pair[event->line.nr++];
 	pair->key = key;
 	pair->value = c;
-	/* One word of one line, whatever comes. */
 	for (; *c; c++)
-		if (!isgraph((unsigned char)*c))
-			*c = '?';
+		*c = printable(*c);
 	return true;
 }
 

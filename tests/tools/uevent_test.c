@@ -119,16 +119,21 @@ static void test_other(void **state)
 	assert_int_equal(event.kind, UEVENT_OTHER);
 }
 
-/* Whatever a value holds, an event is one line of words. */
+/* Whatever a key or a value holds, an event is one line of words. */
 static void test_one_line(void **state)
 {
 	static const char odd[] = HEAD
 		"DM_CHAIN_EVENT=X\0DM_CHAIN_JOB=a b\nc\x01=\0" TAIL;
+	static const char odd_key[] = HEAD
+		"DM_CHAIN_EVENT=X\0DM_CHAIN_J O\nB\x01_1=a\0" TAIL;
 	struct uevent event;
 
 	uevent_parse(&event, odd, sizeof(odd));
 	assert_int_equal(event.kind, UEVENT_JOB);
 	assert_text(uevent_text(&event, "T", "vm1"), "T vm1 X job=a?b?c?=");
+	uevent_parse(&event, odd_key, sizeof(odd_key));
+	assert_int_equal(event.kind, UEVENT_JOB);
+	assert_text(uevent_text(&event, "T", "vm1"), "T vm1 X j?o?b?-1=a");
 }
 
 /* More than there is room for is not shown in part. */
