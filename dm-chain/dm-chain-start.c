@@ -404,5 +404,7 @@ int dm_chain_job_control(struct dm_chain *chain,
 		return dm_chain_refuse(why, -EROFS,
 				       "job '%s' rests while the device or its top is read-only",
 				       job->id);
+	/* What "jobs" shows already is told before it changes again. */
+	dm_chain_job_event(job, DM_CHAIN_EVENT_STATUS);
 	return job_verb(job, msg, why);
 }
