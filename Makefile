@@ -4,6 +4,7 @@
 # make demo		a file system on a chain while it is streamed, in a virtual machine
 # make check		all tests; TIERS="unit vm" for some of them
 # make check-long	tests that take hours, which "make check" has a share of
+# make torture		all that can go on for as long as one likes: MINUTES=120 SEED=n
 # make bench		the performance tables; GROUPS="read write" for some of them
 # make bench-compare	what changed between two of them: A=old.json B=new.json
 # make lint		style and static checks, silent if there is nothing to say
@@ -32,7 +33,10 @@ core := $(foreach part,codec super resolve parse jobstate fault owner pace range
 # A test helper is a directory tests/helpers/NAME or a file tests/helpers/NAME.c
 helpers := $(sort $(patsubst tests/helpers/%/,%,$(wildcard tests/helpers/*/)) \
 	$(patsubst tests/helpers/%.c,%,$(wildcard tests/helpers/*.c)))
-helper_sources = $(wildcard tests/helpers/$(1).c tests/helpers/$(1)/*.c)
+helper_sources = $(wildcard tests/helpers/$(1).c tests/helpers/$(1)/*.c) \
+	$(addprefix tests/helpers/,$(shared-$(1)))
+shared-chaintorture := $(addprefix chaintest/,chain.c disk.c dmdev.c job.c model.c \
+	pattern.c pool.c report.c verify.c)
 objects = $(patsubst %.c,build/%.o,$(1))
 
 all: module tools
@@ -77,6 +81,9 @@ check:
 check-long:
 	@tests/run --long $(TIERS)
 
+torture:
+	@tests/torture/run $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
 bench:
 	@tests/bench/run $(GROUPS)
 
@@ -107,7 +114,7 @@ clean:
 	rm -f *.o .*.o dm-chain/*.o .*.cmd dm-chain/.*.cmd
 
 .PHONY: all module kernel-headers tools helpers core-sources demo check check-long \
-	bench bench-compare lint install \
+	torture bench bench-compare lint install \
 	install-module install-tools clean
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -304,28 +304,18 @@ void chain_grow(struct chain *c, u64 size)
 	model_grow(c, size);
 }
 
-/* Is nobody holding the device of a layer? */
-static bool unused(const struct slice *s)
-{
-	int fd = dmd_open(s->name, O_RDONLY | O_EXCL);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
 /* Reload the effective chain: the dropped layers' devices are free then. */
 void chain_release(struct chain *c)
 {
 	unsigned int i;
 
 	for (i = 0; i < c->nr_dropped; i++)
-		ct_check(!unused(c->dropped[i]->data),
+		ct_check(!slice_unused(c->dropped[i]->data),
 			 "%s is not in use before the reload",
 			 c->dropped[i]->name);
 	chain_reload(c, 0);
 	for (i = 0; i < c->nr_dropped; i++)
-		ct_check(unused(c->dropped[i]->data),
+		ct_check(slice_unused(c->dropped[i]->data),
 			 "%s was dropped but is still in use after the reload",
 			 c->dropped[i]->name);
 	c->nr_dropped = 0;

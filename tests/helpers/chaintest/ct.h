@@ -96,6 +96,7 @@ char *dmd_devno(const char *name);
 unsigned int dmd_in_flight(const char *name);
 int dmd_open(const char *name, int flags);
 void dmd_cleanup_devices(bool only_release);
+bool dmd_left_over(void);
 
 /* pool.c: slices of the pool device */
 struct slice {
@@ -115,6 +116,8 @@ struct slice *slice_compose(unsigned int nr, struct slice **sub);
 void slice_read(const struct slice *s, u64 offset, void *buf, size_t len);
 void slice_write(const struct slice *s, u64 offset, const void *buf,
 		 size_t len);
+void slice_put(const struct slice *s, u64 from, u64 to, u32 tag);
+bool slice_unused(const struct slice *s);
 u64 slice_hash(const struct slice *s, u64 offset, u64 len);
 void slice_hold(const struct slice *s);
 void slice_release(const struct slice *s);

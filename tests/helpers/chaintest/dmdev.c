@@ -297,3 +297,23 @@ void dmd_cleanup_devices(bool only_release)
 			ct_sleep_ms(10);
 	}
 }
+
+/* Whether dmd_cleanup_devices() has not got them all. */
+bool dmd_left_over(void)
+{
+	struct dm_task *task = task_new(DM_DEVICE_LIST, NULL);
+	struct dm_names *names;
+	bool left = false;
+	u32 next;
+
+	ct_check(!task_run(task), "the list of devices");
+	names = dm_task_get_names(task);
+	next = names->dev ? 0 : ~0U;
+	while (next != ~0U) {
+		names = (void *)((char *)names + next);
+		next = names->next ? names->next : ~0U;
+		left = left || !strncmp(names->name, PREFIX, strlen(PREFIX));
+	}
+	dm_task_destroy(task);
+	return left;
+}

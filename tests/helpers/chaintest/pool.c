@@ -64,6 +64,31 @@ void pool_reset(void)
 	pool_used = MIB;
 }
 
+/* A part of it gets zeros (0) or garbage, as slice_new() says. */
+void slice_put(const struct slice *s, u64 from, u64 to, u32 tag)
+{
+	void *buf = io_buf(MIB);
+	u64 len;
+
+	for (; from < to; from += len) {
+		len = min(to - from, MIB);
+		if (tag)
+			pattern_fill(buf, tag, from / SECTOR, len / SECTOR);
+		slice_write(s, from, buf, len);
+	}
+	free(buf);
+}
+
+/* Is nobody holding the device? */
+bool slice_unused(const struct slice *s)
+{
+	int fd = dmd_open(s->name, O_RDONLY | O_EXCL);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /**
  * slice_new() - a device of its own
  * @zeroed: bytes of zeros at its start
@@ -72,9 +97,7 @@ void pool_reset(void)
 struct slice *slice_new(u64 zeroed, u64 garbage)
 {
 	struct slice *s = ct_alloc(sizeof(*s));
-	u64 offset, len;
 	struct dm_seg seg;
-	void *buf;
 
 	s->size = zeroed + garbage;
 	s->start = pool_used / SECTOR;
@@ -86,18 +109,8 @@ struct slice *slice_new(u64 zeroed, u64 garbage)
 	slice_seg(s, &seg);
 	dmd_create(s->name, &seg, 1);
 	slice_open(s);
-
-	buf = io_buf(MIB);
-	for (offset = 0; offset < zeroed; offset += len) {
-		len = min(zeroed - offset, MIB);
-		slice_write(s, offset, buf, len);
-	}
-	for (; offset < s->size; offset += len) {
-		len = min(s->size - offset, MIB);
-		pattern_fill(buf, GARBAGE, offset / SECTOR, len / SECTOR);
-		slice_write(s, offset, buf, len);
-	}
-	free(buf);
+	slice_put(s, 0, zeroed, 0);
+	slice_put(s, zeroed, s->size, GARBAGE);
 	return s;
 }
 
