@@ -152,6 +152,11 @@ job_states()
 	load -n 15
 	with_load -n 10 -- again
 
+	mark "phase resumed"
+	verb resume running
+	load -n 15
+	verb pause paused
+
 	mark "phase stopped-by-an-error"
 	mark "@fail-read $SCENARIO.B 8192"
 	expect BLOCK_JOB_ERROR "jobis $job stopped"
