@@ -415,6 +415,41 @@ static void short_layers(u32 bs, bool upper_first, bool writers)
 	end(c);
 }
 
+/*
+ * D, which a job is about to drop, ends inside a block. The job copies that block
+ * from B, far below its bottom, and planned to before another job drops B.
+ */
+static void below_the_bottom(void)
+{
+	struct chain *c = chain_new("chain", BS);
+	struct range lower, upper;
+
+	chain_push(c, layer_raw_new("A", 4 * MIB, BS));
+	chain_push(c, layer_new("B", 4 * MIB, BS, LAYER_SEPARATE));
+	chain_write(c, 3 * MIB - BS, 4 * BS);
+	chain_push(c, layer_new("C", 4 * MIB, BS, LAYER_INLINE));
+	chain_write(c, 0, BS);
+	chain_push(c, layer_new("D", 3 * MIB + 512, BS, LAYER_SEPARATE));
+	chain_write(c, MIB, MIB);
+	chain_push(c, layer_new("E", 4 * MIB, BS, LAYER_INLINE));
+	chain_write(c, 5 * BS, BS);
+	chain_push(c, layer_new("F", 4 * MIB, BS, LAYER_SEPARATE));
+	verify_all(c);
+
+	lower = range(c, 1, 2);
+	upper = range(c, 3, 4);
+	start(c, &upper, "speed 8");
+	ct_wait(job_num(c, "E", "copied="), "the job does not begin");
+	start(c, &lower, "");
+	job_wait(c, "C");
+	ended(c, &lower);
+	verify_beside_jobs(c);
+	free(msg(c, "job E set-speed 0"));
+	job_wait(c, "E");
+	ended(c, &upper);
+	end(c);
+}
+
 static void short_upper_first(void)
 {
 	short_layers(65536, true, false);
@@ -597,6 +632,7 @@ const struct scenario parallel_scenarios[] = {
 	{ "parallel", "short-layers-upper-first", short_upper_first },
 	{ "parallel", "short-layers-lower-first", short_lower_first },
 	{ "parallel", "short-layers-4k", short_4k },
+	{ "parallel", "layer-below-the-bottom-leaves", below_the_bottom },
 	{ "parallel", "short-layers-under-load", short_writers },
 	{ "parallel", "at-random", random_jobs },
 	{ }
