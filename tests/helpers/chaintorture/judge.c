@@ -2,11 +2,13 @@
 /* chaintorture: a run in a process of its own; the shortest list that fails. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,16 +62,17 @@ static bool log_complains(int fd, char *why, size_t len)
 	return found;
 }
 
+/* Return: the wait status, or -1 at the time limit. */
 static int wait_for(pid_t pid)
 {
-	u64 end = ct_now_ms() + TIME_LIMIT_MS;
-	int status;
+	struct pollfd p = { .events = POLLIN };
+	int status = -1;
 
-	while (!waitpid(pid, &status, WNOHANG)) {
-		if (ct_now_ms() > end)
-			return -1;
-		ct_sleep_ms(2);
-	}
+	p.fd = syscall(SYS_pidfd_open, pid, 0);
+	ct_check(p.fd >= 0, "pidfd_open: %m");
+	if (poll(&p, 1, TIME_LIMIT_MS) > 0)
+		waitpid(pid, &status, 0);
+	close(p.fd);
 	return status;
 }
 
