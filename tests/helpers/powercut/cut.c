@@ -50,6 +50,7 @@ void disks_free(struct disks *disks)
 		image_free(&disks->image[i]);
 	free(disks->image);
 	free(disks->undo);
+	free(disks->order);
 }
 
 static const struct log_entry *entry_of(const struct disks *disks,
@@ -76,6 +77,13 @@ static u64 first_sector(const struct log_entry *e)
 static u32 nr_sectors(const struct log_entry *e)
 {
 	return e->rec.length / POWERCUT_SECTOR;
+}
+
+static bool overlap(const struct log_entry *a, const struct log_entry *b)
+{
+	return a->rec.device == b->rec.device &&
+	       first_sector(a) < first_sector(b) + nr_sectors(b) &&
+	       first_sector(b) < first_sector(a) + nr_sectors(a);
 }
 
 static void make_sure(struct disks *disks, const struct pending *p)
@@ -193,6 +201,20 @@ void disks_advance(struct disks *disks, long pos)
 	disks->last = &p->next;
 }
 
+long disks_race(const struct disks *disks, long pos)
+{
+	const struct log_entry *e = &disks->log->entry[pos];
+	const struct pending *p;
+
+	if (e->rec.device == LOG_MARK_DEVICE || e->rec.type != LOG_SUBMIT ||
+	    e->rec.op == LOG_FLUSH || e->rec.error)
+		return -1;
+	for (p = disks->pending; p; p = p->next)
+		if (!p->done && overlap(entry_of(disks, p), e))
+			return p->entry;
+	return -1;
+}
+
 /* The finalizer of splitmix64. */
 u64 cut_chance(u64 seed)
 {
@@ -240,25 +262,62 @@ static unsigned int luck(u64 seed, unsigned int device, bool meta)
 	return of_8[chance(&seed) % 8];
 }
 
+/* Was @a answered before @b was sent, over the same sectors? */
+static bool comes_before(const struct disks *disks, const struct pending *a,
+			 const struct pending *b)
+{
+	const struct log_entry *e = entry_of(disks, a);
+
+	return a->done && e->peer < b->entry && overlap(e, entry_of(disks, b));
+}
+
+/*
+ * Put the pending requests of these disks into @disks->order: as they were sent
+ * or, with @state, in an order by chance out of those that are possible. Return:
+ * how many.
+ */
+static unsigned long put_in_order(struct disks *disks,
+				  const struct region *region, u64 *state)
+{
+	const struct pending *p;
+	unsigned long n = 0, at;
+
+	for (p = disks->pending; p; p = p->next) {
+		if (!region[entry_of(disks, p)->rec.device].used)
+			continue;
+		if (n == disks->orders) {
+			disks->orders = n ? 2 * n : 64;
+			disks->order = realloc(disks->order, disks->orders *
+					       sizeof(*disks->order));
+			if (!disks->order)
+				err(1, "order");
+		}
+		for (at = n; state && at && chance(state) % 4; at--) {
+			if (comes_before(disks, disks->order[at - 1], p))
+				break;
+			disks->order[at] = disks->order[at - 1];
+		}
+		disks->order[at] = p;
+		n++;
+	}
+	return n;
+}
+
 void cut_make(struct disks *disks, const struct region *region,
 	      enum cut_keep keep, u64 seed)
 {
-	const struct pending *p, *newest = NULL;
-	u64 state = seed;
+	u64 state = seed, shuffle = ~seed;
+	unsigned long nr, i;
 	u32 n;
 
-	for (p = disks->pending; p; p = p->next)
-		if (region[entry_of(disks, p)->rec.device].used)
-			newest = p;
-
-	for (p = disks->pending; p; p = p->next) {
+	nr = put_in_order(disks, region,
+			  keep == KEEP_RANDOM ? &shuffle : NULL);
+	for (i = 0; i < nr; i++) {
+		const struct pending *p = disks->order[i];
 		const struct log_entry *e = entry_of(disks, p);
-		const struct region *r = &region[e->rec.device];
-		bool meta = e->rec.offset < r->meta_end;
+		bool meta = e->rec.offset < region[e->rec.device].meta_end;
 		bool whole = true, torn = false;
 
-		if (!r->used)
-			continue;
 		switch (keep) {
 		case KEEP_META:
 			whole = meta;
@@ -267,7 +326,7 @@ void cut_make(struct disks *disks, const struct region *region,
 			whole = !meta;
 			break;
 		case KEEP_NEWEST:
-			whole = p == newest;
+			whole = i + 1 == nr;
 			break;
 		case KEEP_TORN:
 			torn = meta;

@@ -41,6 +41,8 @@ struct undo {
  * @undo: what cut_make() replaced
  * @undos: how many
  * @room: for how many there is memory
+ * @order: what cut_make() puts pending requests in order in
+ * @orders: for how many there is memory
  */
 struct disks {
 	const struct log *log;
@@ -50,6 +52,8 @@ struct disks {
 	struct undo *undo;
 	unsigned long undos;
 	unsigned long room;
+	const struct pending **order;
+	unsigned long orders;
 };
 
 void disks_init(struct disks *disks, const struct log *log);
@@ -57,6 +61,13 @@ void disks_free(struct disks *disks);
 
 /* Take in the record at @pos; positions come in order. */
 void disks_advance(struct disks *disks, long pos);
+
+/*
+ * Does the request submitted at @pos, not yet taken in, change a sector that
+ * another one, not answered yet, changes too? Which of them wins is up to the
+ * disk. Return: the position of the other one, -1 if there is none.
+ */
+long disks_race(const struct disks *disks, long pos);
 
 /**
  * enum cut_keep - which of the pending requests reached the medium
@@ -66,7 +77,8 @@ void disks_advance(struct disks *disks, long pos);
  * @KEEP_DATA: the others
  * @KEEP_NEWEST: the last one only
  * @KEEP_TORN: half of each of those of metadata
- * @KEEP_RANDOM: some; some only in part, each sector for itself
+ * @KEEP_RANDOM: some, in any order that is possible; some only in part, each
+ *	sector for itself
  */
 enum cut_keep {
 	KEEP_NONE,

@@ -4,21 +4,28 @@
  * that comes back to the disks would.
  *
  *	powercut replay [-s SEED] [-r OUTCOMES] [-n POINTS] [-x DIR [-k CUTS]]
- *			[-v] LOG
+ *			[-j PROCESSES] [-v] LOG
  *
  * OUTCOMES: how many outcomes of those in cut.h each point is tried with, by
  * chance (behind what was acknowledged also KEEP_NONE, around flushes also
  * KEEP_TORN); POINTS: how many points of a scenario are taken by chance, beside
  * those around each flush and behind each acknowledged one; DIR: gets the disks
  * of CUTS (1) of each scenario and of each set of states of its live jobs, for
- * others to open. A test is one kind of cut in one phase of one scenario. Exit
+ * others to open; PROCESSES (1) share the work, and each leaves that many. A test
+ * is one kind of cut in one phase of one scenario; or that in one scenario no two
+ * requests were under way over each other, because then what a disk holds is not
+ * known to anybody. The line before the last says how many cuts there were. Exit
  * status: 0, 1 if a test failed, 2 if there was nothing to test.
  */
 #include <err.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cut.h"
@@ -33,6 +40,8 @@
 
 /* Where metadata ends on a device that has data behind it. */
 #define INLINE_END	(1024 * 1024)
+
+#define MAX_PROCESSES	64
 
 enum cut_kind {
 	CUT_ACKNOWLEDGED,
@@ -57,7 +66,10 @@ struct replay {
 	struct disks disks;
 	struct model model;
 	struct region *region;
-	struct tally (*tally)[NR_CUTS];	/* by phase */
+	struct tally (*tally)[NR_CUTS];	/* by phase, of this process */
+	unsigned long *races;
+	unsigned int process;
+	unsigned int processes;
 	u64 seed;
 	unsigned int outcomes;
 	unsigned int points;
@@ -69,6 +81,7 @@ struct replay {
 	enum cut_kind kind;
 	enum cut_keep keep;
 	u64 cut_seed;
+	unsigned int nth;		/* of those at this position */
 	unsigned int phase;
 	bool failed;
 };
@@ -337,7 +350,7 @@ static void cut(struct replay *rp, enum cut_kind kind, enum cut_keep keep)
 
 	rp->kind = kind;
 	rp->keep = keep;
-	rp->cut_seed = rp->seed * 1000003 + rp->pos * 64 + tally->cuts % 64;
+	rp->cut_seed = rp->seed * 1000003 + rp->pos * 64 + rp->nth++;
 	rp->failed = false;
 	cut_make(&rp->disks, rp->region, keep, rp->cut_seed);
 	check(rp);
@@ -398,6 +411,23 @@ static bool at_flush(const struct replay *rp, long pos)
 	       (next->op == LOG_FLUSH || next->flags & LOG_F_FUA);
 }
 
+/* One process sees to it that the request at @pos overtakes no other one. */
+static void check_race(struct replay *rp, long pos)
+{
+	const struct log_record *rec = &rp->log.entry[pos].rec;
+	long other;
+
+	if (rp->process || !rp->region[rec->device].used)
+		return;
+	other = disks_race(&rp->disks, pos);
+	if (other < 0)
+		return;
+	if (++*rp->races <= SHOWN)
+		printf("# %s, %s: record %ld comes over record %ld, which is under way\n",
+		       rp->model.name, rp->log.device[rec->device].name, pos,
+		       other);
+}
+
 static void replay_scenario(struct replay *rp)
 {
 	const struct model *model = &rp->model;
@@ -407,6 +437,7 @@ static void replay_scenario(struct replay *rp)
 
 	start = model->chains ? model->chain[0].from + 1 : model->last;
 	for (pos = model->first; pos < model->last; pos++) {
+		check_race(rp, pos);
 		disks_advance(&rp->disks, pos);
 		/* the cut comes behind record @pos */
 		rp->pos = pos + 1;
@@ -415,8 +446,10 @@ static void replay_scenario(struct replay *rp)
 			rp->phase++;
 		while (ack < model->acks && model->ack[ack] < pos)
 			ack++;
-		if (pos < start || !model->phases)
+		if (pos < start || !model->phases ||
+		    cut_chance(pos) % rp->processes != rp->process)
 			continue;
+		rp->nth = 0;
 		if (ack < model->acks && model->ack[ack] == pos)
 			cuts(rp, CUT_ACKNOWLEDGED);
 		else if (at_flush(rp, pos))
@@ -426,8 +459,23 @@ static void replay_scenario(struct replay *rp)
 	}
 }
 
+static void add_up(struct replay *rp)
+{
+	unsigned int phases = rp->model.phases + 1;
+	unsigned int i, kind;
+
+	for (i = phases; i < phases * rp->processes; i++) {
+		for (kind = 0; kind < NR_CUTS; kind++) {
+			struct tally *sum = &rp->tally[i % phases][kind];
+
+			sum->cuts += rp->tally[i][kind].cuts;
+			sum->failed += rp->tally[i][kind].failed;
+		}
+	}
+}
+
 static void report(const struct replay *rp, unsigned int *passed,
-		   unsigned int *failed)
+		   unsigned int *failed, unsigned long *total)
 {
 	const struct model *model = &rp->model;
 	unsigned int i, kind;
@@ -439,6 +487,7 @@ static void report(const struct replay *rp, unsigned int *passed,
 			const struct tally *tally = &rp->tally[i][kind];
 
 			all += tally->cuts;
+			*total += tally->cuts;
 			if (!tally->cuts)
 				continue;
 			if (tally->failed)
@@ -464,18 +513,59 @@ static void report(const struct replay *rp, unsigned int *passed,
 		(*failed)++;
 		printf("not ok - %s: no cuts\n", model->name);
 	}
+	(*(*rp->races ? failed : passed))++;
+	printf("%sok - %s: nothing under way over something else\n",
+	       *rp->races ? "not " : "", model->name);
 	fflush(stdout);
+}
+
+static void *shared(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		err(2, "memory");
+	return p;
+}
+
+/* The scenario at hand, in several processes; the disks stay where they are. */
+static void share_scenario(struct replay *rp)
+{
+	unsigned int i;
+	int status;
+
+	fflush(stdout);
+	for (i = 0; i < rp->processes; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			err(2, "fork");
+		if (pid)
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		rp->process = i;
+		rp->tally += i * (rp->model.phases + 1);
+		saver_begin(&rp->saver, rp->seed, i * rp->saver.cuts);
+		replay_scenario(rp);
+		exit(0);
+	}
+	for (i = 0; i < rp->processes; i++)
+		if (wait(&status) < 0 || status)
+			errx(2, "%s: a process failed", rp->model.name);
 }
 
 int replay_main(int argc, char **argv)
 {
 	struct replay rp = { .seed = 1, .outcomes = 2, .points = 200,
-			     .saver.cuts = 1 };
+			     .processes = 1, .saver.cuts = 1 };
 	unsigned int passed = 0, failed = 0;
+	unsigned long total = 0;
+	size_t tallies;
 	long pos = 0, from = 0;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "s:r:n:x:k:v")) != -1) {
+	while ((opt = getopt(argc, argv, "s:r:n:x:k:j:v")) != -1) {
 		switch (opt) {
 		case 's':
 			rp.seed = strtoull(optarg, NULL, 0);
@@ -492,6 +582,9 @@ int replay_main(int argc, char **argv)
 		case 'k':
 			rp.saver.cuts = strtoul(optarg, NULL, 0);
 			break;
+		case 'j':
+			rp.processes = strtoul(optarg, NULL, 0);
+			break;
 		case 'v':
 			rp.verbose = true;
 			break;
@@ -499,32 +592,34 @@ int replay_main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind + 1 != argc)
+	if (optind + 1 != argc || !rp.processes ||
+	    rp.processes > MAX_PROCESSES)
 		errx(2, "usage: powercut replay [OPTION...] LOG, see replay.c");
 	log_open(&rp.log, argv[optind]);
 	disks_init(&rp.disks, &rp.log);
 	rp.region = calloc(rp.log.devices, sizeof(*rp.region));
 	if (!rp.region)
 		err(2, "memory");
+	rp.races = shared(sizeof(*rp.races));
 	printf("# %lu records on %u devices, seed %llu\n", rp.log.entries,
 	       rp.log.devices, (unsigned long long)rp.seed);
 
 	while (model_next(&rp.model, &rp.log, &pos)) {
 		for (; from < rp.model.first; from++)
 			disks_advance(&rp.disks, from);
-		rp.tally = calloc(rp.model.phases + 1, sizeof(*rp.tally));
-		if (!rp.tally)
-			err(2, "memory");
-		rp.phase = 0;
-		saver_begin(&rp.saver, rp.seed);
+		tallies = (rp.model.phases + 1) * rp.processes *
+			  sizeof(*rp.tally);
+		rp.tally = shared(tallies);
+		*rp.races = 0;
 		set_regions(&rp);
-		replay_scenario(&rp);
-		from = rp.model.last;
-		report(&rp, &passed, &failed);
-		free(rp.tally);
+		share_scenario(&rp);
+		add_up(&rp);
+		report(&rp, &passed, &failed, &total);
+		munmap(rp.tally, tallies);
 		model_free(&rp.model);
 	}
 	disks_free(&rp.disks);
+	printf("# %lu cuts\n", total);
 	printf("%u passed, %u failed\n", passed, failed);
 	if (!passed && !failed)
 		return 2;

@@ -151,9 +151,10 @@ static void save_cut(const char *dir, const struct model *model,
 	finish(f, "cut");
 }
 
-void saver_begin(struct saver *saver, u64 seed)
+void saver_begin(struct saver *saver, u64 seed, unsigned int first)
 {
 	saver->seed = seed;
+	saver->first = first;
 	saver->kinds = 0;
 }
 
@@ -191,7 +192,7 @@ void saver_offer(struct saver *saver, const struct model *model,
 		    seen)
 			continue;
 		if (asprintf(&dir, "%s/%s%s-%u", saver->dir, model->name,
-			     name, i + 1) < 0)
+			     name, saver->first + i + 1) < 0)
 			err(2, "memory");
 		save_cut(dir, model, disks, found, what);
 		free(dir);

@@ -29,6 +29,7 @@ struct cut_found {
  * @dir: where they go, NULL for nowhere
  * @cuts: how many of each kind
  * @seed: for which
+ * @first: number of the first one in the names
  * @kind: what sets of states the live jobs were found in, and how often
  * @kinds: how many
  *
@@ -39,6 +40,7 @@ struct saver {
 	const char *dir;
 	unsigned int cuts;
 	u64 seed;
+	unsigned int first;
 	struct {
 		char name[64];
 		unsigned long seen;
@@ -47,7 +49,7 @@ struct saver {
 };
 
 /* Before the first cut of a scenario. */
-void saver_begin(struct saver *saver, u64 seed);
+void saver_begin(struct saver *saver, u64 seed, unsigned int first);
 
 /**
  * saver_offer() - one more cut; it may take the place of another
