@@ -445,6 +445,71 @@ static void larger_sectors(void)
 	end(c);
 }
 
+static void swap_table(struct chain *c, const struct chain *as)
+{
+	char *line = chain_line(as);
+	int r;
+
+	kmsg_mark();
+	r = chain_load(c, line);
+	ct_check(!r, "load %s: %s: %s", line, strerror(-r), kmsg_read());
+	r = dmd_suspend(c->dev, DMD_NOLOCKFS);
+	ct_check(!r, "suspend: %s", strerror(-r));
+	r = dmd_resume(c->dev);
+	ct_check(!r, "resume: %s: %s", strerror(-r), kmsg_read());
+	free(line);
+}
+
+/*
+ * The top layer is taken off the live device and put on again, as full as it was.
+ * A job that has concluded waits on the device, whatever it shows.
+ */
+static void off_and_on_again(void)
+{
+	struct chain *c = chain_new("one", BS);
+	struct chain lower;
+
+	chain_push(c, layer_raw_new("A", MIB, BS));
+	chain_push(c, layer_new("B", MIB, BS, LAYER_INLINE));
+	chain_fill(c, 20);
+	chain_push(c, layer_new("C", MIB, BS, LAYER_SEPARATE));
+	chain_fill(c, 20);
+	chain_push(c, layer_new("D", MIB, BS, LAYER_INLINE));
+	chain_fill(c, 40);
+	verify_all(c);
+	verify_disk(c);
+	stream_start(c, 2, 0, "auto-dismiss off");
+	job_wait_status(c, "C", "concluded");
+	model_stream(c, 2, 0);
+
+	lower = *c;
+	lower.nr--;
+	lower.view = ct_alloc(c->size / SECTOR * sizeof(u32));
+	model_view(lower.layer, lower.nr, lower.view);
+
+	chain_flush(c);
+	swap_table(c, &lower);
+	verify_view(&lower);
+	ct_check(job_is(&lower, "C", "status=", "concluded"),
+		 "the concluded job has gone: %s", msg(&lower, "jobs"));
+	swap_table(c, c);
+	c->nr_dropped = 0;
+	verify_view(c);
+	free(msg(c, "job C dismiss"));
+	verify_all(c);
+	chain_fill(c, 20);
+	end(c);
+
+	/* Of a device that has not seen it before. */
+	lower.fd = -1;
+	chain_open(&lower);
+	verify_view(&lower);
+	c->fd = lower.fd;
+	swap_table(c, c);
+	verify_all(c);
+	end(c);
+}
+
 const struct scenario sharing_scenarios[] = {
 	{ "sharing", "golden-raw-base", golden_base },
 	{ "sharing", "golden-layer", golden_layer },
@@ -457,5 +522,6 @@ const struct scenario sharing_scenarios[] = {
 	{ "sharing", "job-left-behind", job_left_behind },
 	{ "sharing", "device-in-another-part", other_part },
 	{ "sharing", "layer-with-larger-sectors", larger_sectors },
+	{ "sharing", "off-and-on-again", off_and_on_again },
 	{ }
 };
