@@ -158,10 +158,17 @@ class Snapshots:
         self.mount()
         place = os.path.join(self.folder, "fixed")
         said = run("filefrag", "-e", "-b512", place)
-        at = int(said.split(" 0:", 1)[1].split(":")[1].split("..")[0])
+        first, last = (int(x) for x in
+                       said.split(" 0:", 1)[1].split(":")[1].split(".."))
         self.unmount()
-        run_of = self.chain.ask("map", str(at), "8").splitlines()[0].split()
-        layer = run_of[2]
+        # What was never written, or only with zeros, lies nowhere.
+        for run_of in self.chain.ask("map", str(first),
+                                     str(last + 1 - first)).splitlines():
+            at, layer = int(run_of.split()[0]), run_of.split()[2]
+            if not layer.startswith("zero"):
+                break
+        else:
+            raise Wrong("all of the file's first extent is zero")
         offset = int(self.chain.lines("name", "layers")[layer]["data-offset"])
         self.chain.close()
         with open(self.chain.device[layer], "rb+", buffering=0) as disk:
