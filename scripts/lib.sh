@@ -51,7 +51,7 @@ kernel_source()
 	local tar=/usr/src/linux-source-6.12.tar.xz dir
 
 	[ -e $tar ] || die "$tar is missing: run scripts/setup"
-	dir=$CACHE/source/linux-6.12-$(stat -c %s-%Y $tar)-kunit
+	dir=$CACHE/source/linux-6.12-$(stat -c %s-%Y $tar)
 	once "$dir" unpack_source $tar || die "cannot unpack $tar"
 	echo "$dir"
 }
@@ -61,11 +61,7 @@ unpack_source()
 {
 	tar -C "$2" -xf "$1" --strip-components=1 --wildcards \
 		--exclude='*/arch/*/boot/dts' --exclude='*/drivers/gpu/drm/amd/include' \
-		--exclude='linux-source-*/Documentation/translations' &&
-	mkdir "$2/kunit-external" &&
-	echo "include \$(objtree)/kunit-external/objects" \
-		>"$2/kunit-external/Makefile" &&
-	echo "obj-\$(CONFIG_KUNIT) += kunit-external/" >>"$2/Kbuild"
+		--exclude='linux-source-*/Documentation/translations'
 }
 
 # The release of the newest kernel of the line $1 (6.1, 6.12) that has an image

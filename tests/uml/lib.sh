@@ -34,8 +34,6 @@ make_uml()
 {
 	local new=${*: -1}
 
-	mkdir "$new/kunit-external"
-	: >"$new/kunit-external/objects"
 	cat "${@:1:$# - 1}" >"$new/all.config"
 	KCONFIG_ALLCONFIG=$new/all.config uml_make "$new" allnoconfig \
 		>"$new/log" 2>&1 &&
