@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# What runs chaintorture on both stock kernels, one after the other, shares.
+# What runs chaintorture on several kernels, one after the other, shares.
 # Sourced with "set -eu" in force.
 
 passed=0 failed=0 ran=()
 torture_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
-# on_both SECONDS GUEST-ARG...: tests/torture/guest with these arguments. Adds up
-# passed and failed, and appends to ran what it did.
 on_both()
 {
-	local kernel rc p f out
+	on_kernels "6.12 6.1" "$@"
+}
+
+# on_kernels KERNELS SECONDS GUEST-ARG...: tests/torture/guest with these arguments.
+# Adds up passed and failed, and appends to ran what it did.
+on_kernels()
+{
+	local kernels=$1 kernel rc p f out
+	shift
 
 	out=$(mktemp)
-	for kernel in 6.12 6.1; do
+	for kernel in $kernels; do
 		rc=0
-		"$torture_dir/../vm/run" --kernel $kernel --memory 1536 \
+		"$torture_dir/../vm/run" --kernel "$kernel" --memory 1536 \
 			--timeout $(($1 + 600)) "$torture_dir/guest" "${@:2}" \
 			>"$out" 2>&1 || rc=$?
 		echo "Linux $kernel:"

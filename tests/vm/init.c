@@ -564,7 +564,6 @@ static void look_for_leaks(void)
 			note(leaks, "dm_chain is still in use after the test\n");
 		return;
 	}
-	sleep(LEAK_AGE);
 	scan_for_leaks(leaks);
 }
 
