@@ -94,23 +94,29 @@ build_module()
 
 # tools_dir: the directory bin/ in there has chainsetup and the test helpers.
 # A program that does not build is missing and named in the file "broken": the
-# others can be used nevertheless.
+# others can be used nevertheless. With DM_CHAIN_COVERAGE they count what they run,
+# below GCOV_PREFIX.
 tools_dir()
 {
-	cached tools tool_sources make_tools
+	if [ -n "${DM_CHAIN_COVERAGE-}" ]; then
+		cached tools-gcov tool_sources make_tools "CFLAGS=-O0 -g --coverage"
+	else
+		cached tools tool_sources make_tools
+	fi
 }
 
 make_tools()
 {
-	local new=$1 f
+	local new=${*: -1} f
 
-	make -C "$new/src" -j "$(nproc)" -k tools helpers >"$new/log" 2>&1 ||
+	make -C "$new/src" -j "$(nproc)" -k "${@:1:$# - 1}" tools helpers \
+		>"$new/log" 2>&1 ||
 		grep -E 'error:|undefined|\*\*\*' "$new/log" >"$new/broken"
 	mkdir "$new/bin"
 	for f in "$new"/src/userspace/chainsetup "$new"/src/tests/bin/*; do
 		[ ! -x "$f" ] || mv "$f" "$new/bin/"
 	done
-	rm -rf "$new/src"
+	[ $# -gt 1 ] || rm -rf "$new/src"
 }
 
 # vmlinux RELEASE: the kernel as QEMU starts it soonest, unpacked. Where the
