@@ -42,6 +42,8 @@ extern const char *ct_plant;
 bool ct_plants(const char *kind);
 /* --series N: other random numbers. */
 extern unsigned int ct_series;
+/* The name of the scenario that runs. */
+extern const char *ct_scenario;
 
 #define ct_check(cond, ...) \
 	do { \
@@ -125,6 +127,8 @@ void slice_break(const struct slice *s);
 void slice_mend(const struct slice *s);
 void slice_writes_fail(const struct slice *s);
 void slice_loses_writes(const struct slice *s);
+void slice_slow(const struct slice *s, unsigned int ms);
+void slice_bad_blocks(const struct slice *s, u64 offset, u64 len);
 u64 slice_sectors_read(const struct slice *s);
 void slice_flush_fails(const struct slice *s, bool fails);
 void slice_drop(struct slice *s);
@@ -358,5 +362,6 @@ extern const struct scenario onerror_scenarios[];
 extern const struct scenario nospace_scenarios[];
 extern const struct scenario revive_scenarios[];
 extern const struct scenario record_scenarios[];
+extern const struct scenario faults_scenarios[];
 
 #endif

@@ -47,6 +47,7 @@ static const struct scenario *const all[] = {
 	nospace_scenarios,
 	revive_scenarios,
 	record_scenarios,
+	faults_scenarios,
 };
 
 static void usage(void)
@@ -109,6 +110,7 @@ static void run(const struct scenario *s, const char *pool)
 		exit(1);
 	}
 	if (!pid) {
+		ct_scenario = s->name;
 		pool_init(pool);
 		s->run();
 		fflush(stdout);

@@ -225,6 +225,45 @@ void slice_loses_writes(const struct slice *s)
 	slice_flakey(s, "1 drop_writes");
 }
 
+/* Every request takes @ms milliseconds longer. Plain slices only. */
+void slice_slow(const struct slice *s, unsigned int ms)
+{
+	struct dm_seg seg = { s->size / SECTOR, "delay",
+			      ct_str("%s %llu %u", pool_devno, s->start, ms) };
+
+	dmd_swap(s->name, &seg, 1);
+}
+
+/*
+ * Sectors that cannot be read until they are written. Plain slices only; may be
+ * called again for more.
+ */
+void slice_bad_blocks(const struct slice *s, u64 offset, u64 len)
+{
+	char *table = dmd_table(s->name);
+	u64 sector;
+	int r;
+
+	/* The table of a dust has the sector size last. */
+	if (strcmp(strrchr(table, ' '), " 512")) {
+		struct dm_seg seg = { s->size / SECTOR, "dust",
+				      ct_str("%s %llu 512", pool_devno,
+					     s->start) };
+
+		dmd_swap(s->name, &seg, 1);
+		r = dmd_message(s->name, "enable", NULL);
+		ct_check(!r, "dust: %s", strerror(-r));
+	}
+	/* It counts from the beginning of the device below. */
+	for (sector = offset / SECTOR; sector < (offset + len) / SECTOR;
+	     sector++) {
+		r = dmd_message(s->name, ct_str("addbadblock %llu",
+						s->start + sector), NULL);
+		ct_check(!r, "dust: %s", strerror(-r));
+	}
+	free(table);
+}
+
 /* Sectors that were read from it, ever. */
 u64 slice_sectors_read(const struct slice *s)
 {
