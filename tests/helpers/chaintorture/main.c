@@ -30,7 +30,7 @@
 const char *unload_module = "";
 bool use_tools;
 
-static u64 seed = 1, runs, seconds, ops = 120, times = 1, shrink_seconds = 60;
+static u64 seed = 1, runs, seconds, ops = 200, times = 1, shrink_seconds = 60;
 static u64 threads = ~0ULL;
 static const char *keep = "";
 static bool trace;
