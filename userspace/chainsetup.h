@@ -97,6 +97,7 @@ bool read_line(const char *path, char *text, size_t size);
  * @fd: O_DIRECT if a block device
  * @align: unit of I/O, bytes
  * @excl: opened with DEVICE_EXCL
+ * @rehearsal: of writes that are not made yet, see rehearsal.h; else NULL
  */
 struct device {
 	char *path;
@@ -105,6 +106,7 @@ struct device {
 	int fd;
 	unsigned int align;
 	bool excl;
+	struct rehearsal *rehearsal;
 };
 
 /**
@@ -232,6 +234,17 @@ const char *layer_name(const struct layer *layer, char *text);
 /* A valid layer name made of the last part of a path; @text as above. */
 const char *name_from_path(const char *path, char *text);
 
+/**
+ * layer_open_data() - open the data device of a layer whose superblock is known
+ * @layer: @meta and @sb are set
+ * @data: path that wins over the hint in the superblock, or NULL
+ * @flags: LAYER_*
+ *
+ * Refused if the device is too small for the layer.
+ */
+int layer_open_data(struct layer *layer, const char *data, unsigned int flags,
+		    struct dm_chain_why *why);
+
 /* Read both superblock slots into two 4 KiB pages. */
 int super_read_slots(const struct device *dev, void *page[2],
 		     struct dm_chain_why *why);
@@ -239,6 +252,9 @@ int super_read_slots(const struct device *dev, void *page[2],
 /* -ENODATA if @dev carries no superblock of ours, in neither slot. */
 int super_read(const struct device *dev, struct dm_chain_sb *sb,
 	       unsigned int *slot, struct dm_chain_why *why);
+
+/* Say so. Return: -ENODATA. */
+int no_superblock(const char *path, struct dm_chain_why *why);
 
 /**
  * super_write() - make @layer->sb the superblock
@@ -251,6 +267,12 @@ int super_write(struct layer *layer, struct dm_chain_why *why);
 /* Where a slot of a map or directory page lies on the metadata device. */
 u64 page_offset(const struct layer *layer, const char *magic, u32 index,
 		unsigned int slot);
+
+/**
+ * cancel_job() - replace a job that is not finished by its result: cancelled
+ * @sb: with a job
+ */
+void cancel_job(struct dm_chain_sb *sb);
 
 /* Read both slots of a map or directory page. */
 int page_read_slots(const struct layer *layer, const char *magic, u32 index,
@@ -415,6 +437,7 @@ int chain_view_read(const struct chain *chain, void *buf, size_t len,
 
 int cmd_format(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_repair(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_rebase(int argc, char **argv);
 int cmd_uuid(int argc, char **argv);

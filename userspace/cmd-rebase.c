@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "chainsetup.h"
 
@@ -119,30 +118,6 @@ static int check_layer(const struct layer *layer, bool unsafe,
 	return 0;
 }
 
-/* What a job copied was below the old backing: it cannot go on above another. */
-static void cancel_job(struct dm_chain_sb *sb)
-{
-	const struct dm_chain_job_record *job = &sb->job;
-	struct dm_chain_job_result *result = &sb->result;
-
-	if (!job->type)
-		return;
-	memset(result, 0, sizeof(*result));
-	result->type = job->type;
-	result->status = DM_CHAIN_RESULT_CANCELLED;
-	memcpy(result->id, job->id, sizeof(result->id));
-	result->len = sb->size;
-	result->offset = job->cursor;
-	result->copied = job->copied;
-	result->zeroed = job->zeroed;
-	result->skipped = job->skipped;
-	result->speed = job->speed;
-	result->started = job->started;
-	result->finished = time(NULL);
-	printf("job %s is cancelled\n", job->id);
-	memset(&sb->job, 0, sizeof(sb->job));
-}
-
 /*
  * Put @layer, with the new reference in its superblock, on top of the chain
  * that begins with @backing. The chain borrows what @layer owns.
@@ -251,7 +226,12 @@ static int rebase(const char *path, const char *backing, bool unsafe,
 		if (unsafe) {
 			/* What rests on it was bound to another content. */
 			layer->sb.generation++;
-			cancel_job(&layer->sb);
+			if (layer->sb.job.type) {
+				/* What it copied was below the old backing. */
+				printf("job %s is cancelled\n",
+				       layer->sb.job.id);
+				cancel_job(&layer->sb);
+			}
 			layer->sb.flags &= ~DM_CHAIN_F_HAS_OVERLAY;
 			memset(layer->sb.overlay_uuid, 0, DM_CHAIN_UUID_LEN);
 		}

@@ -164,8 +164,10 @@ static int set_data(struct layer *layer, const char *data,
 		return 0;
 	if (!data)
 		return dm_chain_refuse(why, -EINVAL,
-				       "%s keeps its data on another device, recorded as %s: name the copy's with --data",
-				       layer->meta.path, layer->sb.data_path);
+				       "%s keeps its data on another device%s%s: name the copy's with --data",
+				       layer->meta.path,
+				       *layer->sb.data_path ? ", recorded as " : "",
+				       layer->sb.data_path);
 	ret = device_open(&dev, data, DEVICE_EXCL, why);
 	if (ret)
 		return ret;

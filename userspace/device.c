@@ -15,7 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "chainsetup.h"
+#include "rehearsal.h"
 
 /* Direct I/O goes through a buffer of this size. */
 #define BOUNCE		(1024 * 1024)
@@ -260,8 +260,15 @@ int device_read(const struct device *dev, void *buf, size_t len, u64 offset,
 		struct dm_chain_why *why)
 {
 	void *bounce = bounce_buffer();
+	const struct rehearsed_write *write = NULL;
 	int ret = check_range(dev, len, offset, why);
 
+	if (dev->rehearsal && len == DM_CHAIN_PAGE_SIZE)
+		write = rehearsal_find(dev->rehearsal, offset);
+	if (!ret && write) {
+		memcpy(buf, write->new, len);
+		return 0;
+	}
 	while (!ret && len) {
 		u64 start = offset / dev->align * dev->align;
 		size_t skip = offset - start;
@@ -290,6 +297,8 @@ int device_write(const struct device *dev, const void *buf, size_t len,
 	void *bounce = bounce_buffer();
 	int ret = check_range(dev, len, offset, why);
 
+	if (!ret && dev->rehearsal)
+		return rehearsal_add(dev->rehearsal, dev, buf, offset, why);
 	while (!ret && len) {
 		u64 start = offset / dev->align * dev->align;
 		size_t skip = offset - start;
@@ -339,7 +348,7 @@ int device_write_zeroes(const struct device *dev, u64 offset, u64 len,
 
 int device_sync(const struct device *dev, struct dm_chain_why *why)
 {
-	if (fsync(dev->fd))
+	if (!dev->rehearsal && fsync(dev->fd))
 		return dm_chain_refuse(why, -errno, "%s: flush failed: %s",
 				       dev->path, strerror(errno));
 	return 0;

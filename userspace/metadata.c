@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 #include <linux/string.h>
 
 #include "chainsetup.h"
@@ -66,6 +67,26 @@ int super_write(struct layer *layer, struct dm_chain_why *why)
 	return 0;
 }
 
+void cancel_job(struct dm_chain_sb *sb)
+{
+	const struct dm_chain_job_record *job = &sb->job;
+	struct dm_chain_job_result *result = &sb->result;
+
+	memset(result, 0, sizeof(*result));
+	result->type = job->type;
+	result->status = DM_CHAIN_RESULT_CANCELLED;
+	memcpy(result->id, job->id, sizeof(result->id));
+	result->len = sb->size;
+	result->offset = job->cursor;
+	result->copied = job->copied;
+	result->zeroed = job->zeroed;
+	result->skipped = job->skipped;
+	result->speed = job->speed;
+	result->started = job->started;
+	result->finished = time(NULL);
+	memset(&sb->job, 0, sizeof(sb->job));
+}
+
 u64 page_offset(const struct layer *layer, const char *magic, u32 index,
 		unsigned int slot)
 {
@@ -90,41 +111,59 @@ int page_read_slots(const struct layer *layer, const char *magic, u32 index,
 	return 0;
 }
 
-static int open_data(struct layer *layer, const char *data, unsigned int flags,
-		     struct dm_chain_why *why)
+static int open_separate(struct layer *layer, const char *data,
+			 unsigned int flags, struct dm_chain_why *why)
 {
 	struct dm_chain_why reason = { "" };
 	char uuid[DM_CHAIN_UUID_TEXT];
 	int ret;
 
-	layer->sep_meta = layer->sb.data_path[0];
-	if (!layer->sep_meta) {
-		if (data)
-			return dm_chain_refuse(why, -EINVAL,
-					       "%s keeps its data on the same device: %s cannot be its data device",
-					       layer->meta.path, data);
-		layer->data = layer->meta;
-		return 0;
-	}
-	if (flags & LAYER_META_ONLY)
-		return 0;
+	dm_chain_uuid_format(layer->sb.uuid, uuid);
 	ret = device_open(&layer->data, data ? data : layer->sb.data_path,
 			  flags & (DEVICE_WRITE | DEVICE_EXCL), &reason);
 	if (ret && data)
 		return dm_chain_refuse(why, ret, "the data device of %s: %s",
 				       layer->meta.path, reason.text);
-	if (ret) {
-		dm_chain_uuid_format(layer->sb.uuid, uuid);
+	if (ret)
 		return dm_chain_refuse(why, ret,
 				       "the data device of %s: %s; if it has moved, open the chain with --layer %s=DATA,%s",
 				       layer->meta.path, reason.text, uuid,
 				       layer->meta.path);
-	}
 	if (device_same(&layer->data, &layer->meta))
 		return dm_chain_refuse(why, -EINVAL,
 				       "%s is named both as data and as metadata device of a layer that keeps them apart",
 				       layer->data.path);
 	return 0;
+}
+
+int layer_open_data(struct layer *layer, const char *data, unsigned int flags,
+		    struct dm_chain_why *why)
+{
+	int ret = 0;
+
+	layer->sep_meta = layer->sb.data_path[0];
+	if (!layer->sep_meta && data)
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s keeps its data on the same device: %s cannot be its data device",
+				       layer->meta.path, data);
+	if (!layer->sep_meta)
+		layer->data = layer->meta;
+	else if (!(flags & LAYER_META_ONLY))
+		ret = open_separate(layer, data, flags, why);
+	if (!ret && layer->data.fd >= 0 &&
+	    layer->sb.data_offset + layer->sb.size > layer->data.size)
+		ret = dm_chain_refuse(why, -EINVAL,
+				      "%s has %llu bytes, but its layer takes %llu: the device was shrunk, or it is the wrong one",
+				      layer->data.path, layer->data.size,
+				      layer->sb.data_offset + layer->sb.size);
+	return ret;
+}
+
+int no_superblock(const char *path, struct dm_chain_why *why)
+{
+	return dm_chain_refuse(why, -ENODATA,
+			       "%s carries no chain superblock: \"chainsetup format\" writes one; if the layer's metadata is on another device, name that one",
+			       path);
 }
 
 static int open_meta(struct layer *layer, const char *path, unsigned int flags,
@@ -140,9 +179,7 @@ static int open_meta(struct layer *layer, const char *path, unsigned int flags,
 		return 0;
 	}
 	if (ret == -ENODATA)
-		return dm_chain_refuse(why, ret,
-				       "%s carries no chain superblock: \"chainsetup format\" writes one; if the layer's metadata is on another device, name that one",
-				       path);
+		return no_superblock(path, why);
 	if (ret)
 		return ret;
 	ret = dm_chain_geometry_init(&layer->geo, layer->sb.block_size,
@@ -168,13 +205,7 @@ int layer_open(struct layer *layer, const char *path, const char *data,
 		return ret;
 	ret = open_meta(layer, path, flags, why);
 	if (!ret && !layer->raw)
-		ret = open_data(layer, data, flags, why);
-	if (!ret && !layer->raw && layer->data.fd >= 0 &&
-	    layer->sb.data_offset + layer->sb.size > layer->data.size)
-		ret = dm_chain_refuse(why, -EINVAL,
-				      "%s has %llu bytes, but its layer takes %llu: the device was shrunk, or it is the wrong one",
-				      layer->data.path, layer->data.size,
-				      layer->sb.data_offset + layer->sb.size);
+		ret = layer_open_data(layer, data, flags, why);
 	if (ret)
 		layer_close(layer);
 	return ret;

@@ -392,6 +392,34 @@ test_release()
 	same view "$(view "/dev/mapper/$name")" "AABBCE.."
 }
 
+# A layer in use is left alone, whatever is said; at rest it is repaired.
+test_repair()
+{
+	local d undo=$scratch/dev.undo
+
+	chain
+	for d in "$B" "$C" "$E"; do
+		refused "$d is in use by .*$name" chainsetup repair "$d"
+		refused "$d is in use by .*$name" \
+			chainsetup repair --yes --undo "$undo" "$d"
+		refused "$d is in use by .*$name" \
+			chainsetup repair --yes --restore "$undo" "$d"
+	done
+	[ ! -e "$undo" ] || wrong "there is an undo file"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+	ok chainsetup close "$name"
+	dd if=/dev/zero of="$E" bs=4k seek=32 count=1 oflag=direct status=none
+	refused "1 finding" chainsetup check "$E"
+	refused "nothing was changed" chainsetup repair "$E"
+	ok chainsetup repair --yes --undo "$undo" "$E"
+	ok chainsetup check "$E"
+	ok chainsetup repair --yes --restore "$undo" "$E"
+	refused "1 finding" chainsetup check "$E"
+	ok chainsetup repair --yes --undo "$undo.2" "$E"
+	ok chainsetup open "$name" "$E"
+	same "view after the repair" "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
 test_close_busy()
 {
 	chain
