@@ -240,7 +240,8 @@ const char *name_from_path(const char *path, char *text);
  * @data: path that wins over the hint in the superblock, or NULL
  * @flags: LAYER_*
  *
- * Refused if the device is too small for the layer.
+ * A superblock whose data begins at 0 has its data on another device. Refused
+ * if the device is too small for the layer.
  */
 int layer_open_data(struct layer *layer, const char *data, unsigned int flags,
 		    struct dm_chain_why *why);

@@ -156,11 +156,11 @@ static int set_data(struct layer *layer, const char *data,
 	struct device dev;
 	int ret;
 
-	if (!layer->sb.data_path[0] && data)
+	if (layer->sb.data_offset && data)
 		return dm_chain_refuse(why, -EINVAL,
 				       "%s keeps its data on the same device: --data does not apply",
 				       layer->meta.path);
-	if (!layer->sb.data_path[0])
+	if (layer->sb.data_offset)
 		return 0;
 	if (!data)
 		return dm_chain_refuse(why, -EINVAL,

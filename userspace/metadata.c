@@ -119,6 +119,10 @@ static int open_separate(struct layer *layer, const char *data,
 	int ret;
 
 	dm_chain_uuid_format(layer->sb.uuid, uuid);
+	if (!data && !layer->sb.data_path[0])
+		return dm_chain_refuse(why, -ENODEV,
+				       "%s does not say where its data device is: open the chain with --layer %s=DATA,%s",
+				       layer->meta.path, uuid, layer->meta.path);
 	ret = device_open(&layer->data, data ? data : layer->sb.data_path,
 			  flags & (DEVICE_WRITE | DEVICE_EXCL), &reason);
 	if (ret && data)
@@ -141,7 +145,7 @@ int layer_open_data(struct layer *layer, const char *data, unsigned int flags,
 {
 	int ret = 0;
 
-	layer->sep_meta = layer->sb.data_path[0];
+	layer->sep_meta = !layer->sb.data_offset;
 	if (!layer->sep_meta && data)
 		return dm_chain_refuse(why, -EINVAL,
 				       "%s keeps its data on the same device: %s cannot be its data device",

@@ -451,6 +451,10 @@ def rows_chain():
               "when the layer was formatted or grew", NOTE)
     yield Row("data device away", move(data_of), "if it has moved", REFUSED,
               kinds=("separate",))
+    yield Row("data device not named", super_field(DATA_PATH, b"\0"),
+              "does not say where its data device is", REFUSED, kinds=("separate",))
+    yield Row("path of a data device that it does not have", super_field(DATA_PATH, b"/none\0"),
+              "", NOTE, kinds=("inline",))
     yield Row("backing changed", backing(GENERATION, u64(2)), "was changed: generation 2",
               REFUSED)
     yield Row("backing shrunk", backing(SIZE, u64(2 * MIB)), "has shrunk from", REFUSED)
