@@ -50,6 +50,11 @@ const char *image_path(enum image_layer image)
 	return files[meta_file(image)].path;
 }
 
+const char *image_data_path(enum image_layer image)
+{
+	return image == IMAGE_E ? files[FILE_E_DATA].path : image_path(image);
+}
+
 void *image_page(enum image_layer image, unsigned int page)
 {
 	unsigned int slot = page % 2;
@@ -134,6 +139,14 @@ static void make_data(enum file n, u64 start)
 		sample_put(files[n].bytes, at, 8, (u64)(n + 1) << 56 | (at - start));
 }
 
+void images_reset_data(void)
+{
+	make_data(FILE_A, 0);
+	make_data(FILE_B, MIB);
+	make_data(FILE_C, MIB);
+	make_data(FILE_E_DATA, 0);
+}
+
 static void make_all(void)
 {
 	static const u64 size[] = { 0, MIB, MIB + 512, MIB + 256 * KIB };
@@ -147,10 +160,7 @@ static void make_all(void)
 	make_file(FILE_C, DATA);
 	make_file(FILE_E_DATA, 4 * MIB);
 	make_file(FILE_E_META, geo.end);
-	make_data(FILE_A, 0);
-	make_data(FILE_B, MIB);
-	make_data(FILE_C, MIB);
-	make_data(FILE_E_DATA, 0);
+	images_reset_data();
 	for (i = IMAGE_B; i <= IMAGE_E; i++) {
 		make_super(i, size[i], &sb);
 		must(!dm_chain_sb_check(&sb, NULL), "layer %u", i);

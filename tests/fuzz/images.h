@@ -27,11 +27,17 @@ const char *image_path(enum image_layer image);
 #define IMAGE_MAPS	3
 #define IMAGE_PAGES	(IMAGE_MAP + 2 * IMAGE_MAPS)
 
+/* The device that holds the data, which may be the same. */
+const char *image_data_path(enum image_layer image);
+
 /* A page as it lies on the device. */
 void *image_page(enum image_layer image, unsigned int page);
 
 /* All as it was made: a chain that is closed, and without damage. */
 void images_reset(void);
+
+/* All data as it was made. images_reset() leaves it as it is. */
+void images_reset_data(void);
 
 /* Change pages, let devices be shorter or a read fail, as the input says. */
 void images_damage(struct input *in);
