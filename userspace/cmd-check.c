@@ -77,6 +77,6 @@ int cmd_check(int argc, char **argv)
 	}
 	if (!findings)
 		return 0;
-	return complain("check: %u finding%s, the first on %s; \"chainsetup repair\" says what can be done",
+	return complain("check: %u finding%s, the first on %s; \"chainsetup repair\" says more",
 			findings, findings == 1 ? "" : "s", first);
 }

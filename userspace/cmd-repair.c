@@ -70,9 +70,9 @@ static int report(struct repair *repair, struct rehearsal *rehearsal,
 				in->nr, in->nr == 1 ? "" : "s", in->path);
 	if (options->yes)
 		return perform(repair, rehearsal, options->undo);
-	return complain("repair: nothing was changed; --yes --undo FILE does %u write%s, %u of %u finding%s left",
+	return complain("repair: nothing done; --yes --undo FILE writes %u page%s, leaves %u of %u",
 			rehearsal->nr, rehearsal->nr == 1 ? "" : "s", in->nr,
-			found, found == 1 ? "" : "s");
+			found);
 }
 
 /* A repair may uncover something. */
