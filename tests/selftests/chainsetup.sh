@@ -410,7 +410,7 @@ test_repair()
 	ok chainsetup close "$name"
 	dd if=/dev/zero of="$E" bs=4k seek=32 count=1 oflag=direct status=none
 	refused "1 finding" chainsetup check "$E"
-	refused "nothing was changed" chainsetup repair "$E"
+	refused "nothing done" chainsetup repair "$E"
 	ok chainsetup repair --yes --undo "$undo" "$E"
 	ok chainsetup check "$E"
 	ok chainsetup repair --yes --restore "$undo" "$E"
