@@ -37,7 +37,7 @@ def trace(undo, layer, *words):
     calls = []
     with open("trace", encoding="latin-1") as lines:
         for line in lines:
-            call = re.match(r"\d+ (\w+)\(\d+<([^>]*)>.*?(, (\d+))?\)\s+= ", line)
+            call = re.match(r"\d+ +(\w+)\(\d+<([^>]*)>.*?(, (\d+))?\)\s+= ", line)
             if call and call[1] in ("write", "pwrite64", "fsync"):
                 calls.append((call[1], os.path.basename(call[2]), call[4]))
     return status, calls
