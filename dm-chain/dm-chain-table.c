@@ -62,10 +62,10 @@ static struct dm_dev *dm_chain_open(struct dm_chain_ctor *x, const char *path,
 		*writable = false;
 		r = dm_get_device(x->ti, path, BLK_OPEN_READ, &dev);
 	}
-	if (r) {
-		dm_chain_refuse(why, r, "%s cannot be opened: error %d", path, r);
-		return NULL;
-	}
+	if (r)
+		return ERR_PTR(dm_chain_refuse(why, r,
+					       "%s cannot be opened: error %d",
+					       path, r));
 	return dev;
 }
 
@@ -79,32 +79,53 @@ static void dm_chain_close(struct dm_chain_ctor *x, struct dm_chain_found *f)
 	f->data = NULL;
 }
 
+/*
+ * An entry whose devices are not there may belong to a chain that was cut
+ * short. Of one that there was no memory to look at nothing is known: the load
+ * fails with that, not with a layer that is missing.
+ */
+static int dm_chain_entry_error(struct dm_chain_ctor *x, unsigned int i, int r)
+{
+	if (r != -ENOMEM)
+		return 0;
+	return dm_chain_refuse(&x->why, r, "layer %s: out of memory",
+			       x->line.layer[i].name);
+}
+
 /* Open one entry's devices, an inline one once. */
-static void dm_chain_open_entry(struct dm_chain_ctor *x, unsigned int i)
+static int dm_chain_open_entry(struct dm_chain_ctor *x, unsigned int i)
 {
 	const struct dm_chain_line_layer *l = &x->line.layer[i];
 	struct dm_chain_found *f = &x->found[i];
+	struct dm_dev *dev;
 	bool data_writable;
 
 	f->writable = l->meta && !x->t->read_only;
 	data_writable = f->writable;
-	f->data = dm_chain_open(x, l->data, &data_writable, &f->why);
-	if (!f->data || !l->meta)
-		return;
+	dev = dm_chain_open(x, l->data, &data_writable, &f->why);
+	if (IS_ERR(dev))
+		return dm_chain_entry_error(x, i, PTR_ERR(dev));
+	f->data = dev;
+	if (!l->meta)
+		return 0;
 	if (!strcmp(l->data, l->meta)) {
 		f->meta = f->data;
 		f->writable = data_writable;
-		return;
+		return 0;
 	}
-	f->meta = dm_chain_open(x, l->meta, &f->writable, &f->why);
+	dev = dm_chain_open(x, l->meta, &f->writable, &f->why);
 	f->writable &= data_writable;
-	if (!f->meta) {
+	if (IS_ERR(dev)) {
 		dm_chain_close(x, f);
-	} else if (f->meta->bdev == f->data->bdev) {
+		return dm_chain_entry_error(x, i, PTR_ERR(dev));
+	}
+	f->meta = dev;
+	if (f->meta->bdev == f->data->bdev) {
 		/* Two names of one device: a second count on one dm_dev. */
 		dm_put_device(x->ti, f->meta);
 		f->meta = f->data;
 	}
+	return 0;
 }
 
 static int dm_chain_check_self(struct dm_chain_ctor *x, unsigned int i)
@@ -137,7 +158,7 @@ static int dm_chain_find_sb(struct dm_chain_ctor *x, struct dm_chain_found *f,
 	return 0;
 }
 
-static void dm_chain_look(struct dm_chain_ctor *x, unsigned int i)
+static int dm_chain_look(struct dm_chain_ctor *x, unsigned int i)
 {
 	const struct dm_chain_line_layer *l = &x->line.layer[i];
 	struct dm_chain_candidate *c = &x->c[i];
@@ -149,7 +170,7 @@ static void dm_chain_look(struct dm_chain_ctor *x, unsigned int i)
 	c->raw = !l->meta;
 	c->absent = !f->data;
 	if (c->absent)
-		return;
+		return 0;
 
 	if (c->raw) {
 		c->size = bdev_nr_bytes(f->data->bdev);
@@ -157,19 +178,19 @@ static void dm_chain_look(struct dm_chain_ctor *x, unsigned int i)
 		/* Damaged or from the future, it is still a layer's. */
 		f->has_sb = !r || r == -EBADMSG || r == -EINVAL ||
 			    r == -EOPNOTSUPP;
-		return;
+		return dm_chain_entry_error(x, i, r);
 	}
 	r = dm_chain_find_sb(x, f, f->meta->bdev);
 	if (!r) {
 		c->sb = &f->sb;
-		return;
+		return 0;
 	}
 	c->absent = true;
-	if (!f->zeroed)
-		return;
-	dm_chain_refuse(&f->why, 0,
-			"%s holds nothing but zeros; the word 'format' in the table line formats it",
-			f->meta->name);
+	if (f->zeroed)
+		dm_chain_refuse(&f->why, 0,
+				"%s holds nothing but zeros; the word 'format' in the table line formats it",
+				f->meta->name);
+	return dm_chain_entry_error(x, i, r);
 }
 
 /* ---- formatting: in core here, on the device in preresume ---- */
@@ -548,11 +569,13 @@ static int dm_chain_construct(struct dm_chain_ctor *x)
 
 	lockdep_assert_held(&dm_chain_registry);
 	for (i = x->line.nr_layers; i--;) {
-		dm_chain_open_entry(x, i);
-		r = dm_chain_check_self(x, i);
+		r = dm_chain_open_entry(x, i);
+		if (!r)
+			r = dm_chain_check_self(x, i);
+		if (!r)
+			r = dm_chain_look(x, i);
 		if (r)
 			return r;
-		dm_chain_look(x, i);
 	}
 	r = dm_chain_check_twice(x);
 	if (!r)
