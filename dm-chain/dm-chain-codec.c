@@ -219,6 +219,20 @@ static const char *page_kind(const char *magic)
 	       "map" : "directory";
 }
 
+int dm_chain_seq_check(const char *magic, u32 index, u64 seq,
+		       struct dm_chain_why *why)
+{
+	if (seq < DM_CHAIN_SEQ_END)
+		return 0;
+	if (!memcmp(magic, DM_CHAIN_SB_MAGIC, DM_CHAIN_MAGIC_LEN))
+		return dm_chain_refuse(why, -EBADMSG,
+				       "superblock: the sequence number %llu leaves no room for others",
+				       seq);
+	return dm_chain_refuse(why, -EBADMSG,
+			       "%s page %u: the sequence number %llu leaves no room for others",
+			       page_kind(magic), index, seq);
+}
+
 /* The number of the first block in state 3, or DM_CHAIN_BLOCKS_PER_PAGE. */
 static u32 first_bad_state(const u8 *payload)
 {

@@ -180,6 +180,24 @@ static inline u64 dm_chain_page_seq(const void *page)
 	return le64_to_cpu(head->seq);
 }
 
+/*
+ * A page with such a sequence number was not written by a layer's use: nothing
+ * can write that often. The next number of a page has to be higher.
+ */
+#define DM_CHAIN_SEQ_END	(1ULL << 63)
+
+/**
+ * dm_chain_seq_check() - can a page that was read be written again?
+ * @magic: of the page's kind
+ * @index: of the page among its kind
+ * @seq: its sequence number, of the slot that counts
+ * @why: gets the reason of a refusal
+ *
+ * Return: 0 or -EBADMSG.
+ */
+int dm_chain_seq_check(const char *magic, u32 index, u64 seq,
+		       struct dm_chain_why *why);
+
 /**
  * dm_chain_sb_check() - check every field that the format restricts
  * @sb: what is to be written, or has been read

@@ -137,6 +137,8 @@ int dm_chain_meta_read_sb(struct block_device *bdev, struct dm_chain_sb *sb,
 	*zeroed = !memchr_inv(page[0], 0, DM_CHAIN_PAGE_SIZE) &&
 		  !memchr_inv(page[1], 0, DM_CHAIN_PAGE_SIZE);
 	r = dm_chain_sb_pick((const void **)page, sb, slot, why);
+	if (!r)
+		r = dm_chain_seq_check(DM_CHAIN_SB_MAGIC, 0, sb->seq, why);
 out:
 	kfree(page[0]);
 	kfree(page[1]);
@@ -294,19 +296,23 @@ static int dm_chain_load_pick(struct dm_chain_load *load, unsigned int i,
 			      bool dir, unsigned int *slot, bool *torn,
 			      struct dm_chain_why *why)
 {
+	const char *magic = dir ? DM_CHAIN_DIR_MAGIC : DM_CHAIN_MAP_MAGIC;
 	struct dm_chain_layer *layer = load->layer;
 	const struct dm_chain_disk_page *page[2] = {
 		load->page[0][i], load->page[1][i]
 	};
+	u64 seq;
 	int r;
 
-	r = dm_chain_page_pick(page, dir ? DM_CHAIN_DIR_MAGIC : DM_CHAIN_MAP_MAGIC,
-			       layer->sb.uuid, load->index[i],
+	r = dm_chain_page_pick(page, magic, layer->sb.uuid, load->index[i],
 			       layer->sb.flags & DM_CHAIN_F_CLEAN, slot, torn,
 			       why);
+	if (r)
+		return r;
+	seq = dm_chain_page_seq(page[*slot]);
+	r = dm_chain_seq_check(magic, load->index[i], seq, why);
 	if (!r)
-		layer->seq = max(layer->seq,
-				 le64_to_cpu(page[*slot]->head.seq) + 1);
+		layer->seq = max(layer->seq, seq + 1);
 	return r;
 }
 

@@ -68,16 +68,12 @@ void finding_write(struct finding *f, const char *magic, u32 index,
 
 void finding_seq(struct inspection *in, const char *magic, u32 index, u64 seq)
 {
+	struct dm_chain_why why;
 	struct finding *f;
 
-	if (seq < SEQ_END)
+	if (!dm_chain_seq_check(magic, index, seq, &why))
 		return;
-	if (!strcmp(magic, DM_CHAIN_SB_MAGIC))
-		f = finding(in, "superblock: the sequence number %llu leaves no room for others",
-			    seq);
-	else
-		f = finding(in, "%s page %u: the sequence number %llu leaves no room for others",
-			    page_name(magic), index, seq);
+	f = finding(in, "%s", why.text);
 	f->remedy = REMEDY_SEQ;
 	f->magic = magic;
 	f->index = index;

@@ -114,7 +114,6 @@ void finding_write(struct finding *f, const char *magic, u32 index,
 		   unsigned int slot, const void *page);
 
 /* A page with a sequence number from which on there are not enough left. */
-#define SEQ_END		(1ULL << 63)
 void finding_seq(struct inspection *in, const char *magic, u32 index, u64 seq);
 
 /* "map" or "directory" */

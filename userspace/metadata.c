@@ -186,6 +186,11 @@ static int open_meta(struct layer *layer, const char *path, unsigned int flags,
 		return no_superblock(path, why);
 	if (ret)
 		return ret;
+	if (flags & LAYER_WRITE)
+		ret = dm_chain_seq_check(DM_CHAIN_SB_MAGIC, 0, layer->sb.seq,
+					 &reason);
+	if (ret)
+		return dm_chain_refuse(why, ret, "%s: %s", path, reason.text);
 	ret = dm_chain_geometry_init(&layer->geo, layer->sb.block_size,
 				     layer->sb.max_size, &reason);
 	if (ret)
@@ -272,6 +277,9 @@ static int pick_page(struct layer *layer, const char *magic, u32 index,
 				 magic, layer->sb.uuid, index,
 				 layer->sb.flags & DM_CHAIN_F_CLEAN, slot,
 				 &fell_back, &reason);
+	if (!ret)
+		ret = dm_chain_seq_check(magic, index,
+					 dm_chain_page_seq(page[*slot]), &reason);
 	if (ret)
 		return dm_chain_refuse(why, ret, "%s: %s", layer->meta.path,
 				       reason.text);

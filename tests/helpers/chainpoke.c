@@ -287,6 +287,7 @@ static const struct {
 	size_t offset;
 	size_t size;
 } fields[] = {
+	FIELD("seq", seq),
 	FIELD("compat", compat),
 	FIELD("ro-compat", ro_compat),
 	FIELD("incompat", incompat),

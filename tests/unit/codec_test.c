@@ -590,6 +590,29 @@ static void page_bad_state(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, slots_pick(s, true), 0);
 }
 
+/* The last number that can be written to, and the first that cannot. */
+static void sequence_numbers(struct kunit *test)
+{
+	static const struct {
+		const char *magic;
+		const char *names;
+	} row[] = {
+		{ DM_CHAIN_SB_MAGIC, "superblock: the sequence number 9223372036854775808" },
+		{ DM_CHAIN_DIR_MAGIC, "directory page 7: the sequence number 9223372036854775808" },
+		{ DM_CHAIN_MAP_MAGIC, "map page 7: the sequence number 9223372036854775808" },
+	};
+	struct dm_chain_why why;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(row); i++) {
+		KUNIT_EXPECT_EQ(test, dm_chain_seq_check(row[i].magic, 7, S64_MAX, &why), 0);
+		KUNIT_EXPECT_EQ(test, dm_chain_seq_check(row[i].magic, 7, U64_MAX, NULL), -EBADMSG);
+		KUNIT_EXPECT_EQ(test, dm_chain_seq_check(row[i].magic, 7, S64_MAX + 1ULL, &why),
+				-EBADMSG);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(why.text, row[i].names), "%s", why.text);
+	}
+}
+
 static void states_on_disk(struct kunit *test)
 {
 	struct slots *s = slots_new(test, DM_CHAIN_MAP_MAGIC);
@@ -702,6 +725,7 @@ static struct kunit_case codec_cases[] = {
 	KUNIT_CASE(page_from_elsewhere),
 	KUNIT_CASE(page_of_the_other_kind),
 	KUNIT_CASE(page_bad_state),
+	KUNIT_CASE(sequence_numbers),
 	KUNIT_CASE(states_on_disk),
 	KUNIT_CASE(state_runs),
 	KUNIT_CASE(state_fills_and_counts),

@@ -102,6 +102,10 @@ static const struct {
 	{ "unknown job type", FIELD(job.type), 9, "job" },
 	{ "unknown result type", FIELD(result.type), 9, "last job" },
 	{ "generation 0", FIELD(generation), 0, "generation" },
+	{ "the last sequence number", FIELD(head.seq), U64_MAX,
+	  "sequence number 18446744073709551615" },
+	{ "a sequence number of 2^63", FIELD(head.seq), 1ULL << 63,
+	  "sequence number 9223372036854775808" },
 };
 
 static void superblocks(void)
@@ -176,7 +180,7 @@ static void torn_superblocks(void)
 /* What a page can be made into; E has one map page and one directory page. */
 enum page_damage {
 	CHECKSUM, BOTH_CHECKSUMS, BAD_STATE, WRONG_INDEX, WRONG_UUID, WRONG_KIND,
-	ZEROS, BOTH_ZEROS, UNREADABLE, NR_DAMAGES
+	LAST_SEQ, ZEROS, BOTH_ZEROS, UNREADABLE, NR_DAMAGES
 };
 
 static const struct {
@@ -189,6 +193,7 @@ static const struct {
 	[WRONG_INDEX] = { "the index of another" },
 	[WRONG_UUID] = { "another layer's UUID" },
 	[WRONG_KIND] = { "the magic of another kind" },
+	[LAST_SEQ] = { "a sequence number above which there is none" },
 	[ZEROS] = { "zeros in the newer slot" },
 	[BOTH_ZEROS] = { "zeros in both slots" },
 	[UNREADABLE] = { "a device that cannot be read" },
@@ -218,6 +223,9 @@ static void make_damage(const struct layer *l, enum page_damage kind, u64 newer,
 		break;
 	case WRONG_KIND:
 		page->head.magic[4] ^= 1;
+		break;
+	case LAST_SEQ:
+		page->head.seq = cpu_to_le64(U64_MAX);
 		break;
 	case BOTH_ZEROS:
 		memset(page, 0, PAGE);
