@@ -38,7 +38,8 @@
 
 #define MAX_WINDOWS	4
 #define MAX_THREADS	16
-#define MAX_BYTES	(256 * 1024)
+#define MAX_BYTES	(1024 * 1024)
+#define MAX_FUA_BYTES	(256 * 1024)
 #define MAX_OPS		50000
 
 struct window {
@@ -272,6 +273,8 @@ static void choose(struct thread *t, char letter, unsigned long long *sector,
 		*count = 1 + chance(t, letter == 'd' ? *count - skip :
 				       opt.block - skip);
 	}
+	if (letter == 'u' && *count > MAX_FUA_BYTES / POWERCUT_SECTOR)
+		*count = MAX_FUA_BYTES / POWERCUT_SECTOR;
 }
 
 /* The next block that is this thread's turn. */

@@ -64,6 +64,17 @@ static void add_layer(struct model *model, const struct log *log,
 	model->layers++;
 }
 
+static struct model_chain *new_chain(struct model *model, bool only, long pos)
+{
+	struct model_chain *chain = push(&model->chain, &model->chains,
+					 sizeof(*chain));
+
+	chain->from = pos;
+	chain->until = MODEL_NEVER;
+	chain->sure = only;
+	return chain;
+}
+
 static void add_chain(struct model *model, char *names, bool only, long pos)
 {
 	struct model_chain *chain;
@@ -73,12 +84,14 @@ static void add_chain(struct model *model, char *names, bool only, long pos)
 	for (i = 0; only && i < model->chains; i++)
 		if (model->chain[i].until == MODEL_NEVER)
 			model->chain[i].until = pos;
-	chain = push(&model->chain, &model->chains, sizeof(*chain));
-	chain->from = pos;
-	chain->until = MODEL_NEVER;
-	chain->sure = only;
-	for (name = strtok(names, " "); name; name = strtok(NULL, " "))
-		chain->bits |= 1U << (layer_by_name(model, name) - model->layer);
+	chain = new_chain(model, only, pos);
+	for (name = strtok(names, " "); name; name = strtok(NULL, " ")) {
+		if (!strcmp(name, "|"))
+			chain = new_chain(model, only, pos);
+		else
+			chain->bits |= 1U << (layer_by_name(model, name) -
+					      model->layer);
+	}
 }
 
 static void add_size(struct model *model, u64 bytes, bool only, long pos)

@@ -9,7 +9,8 @@
  *	view SIZE BLOCK			bytes
  *	window OFFSET LENGTH		bytes; only there the load writes
  *	layer NAME DATA META|-		devices; base first; META = DATA: inline
- *	is NAME...			the chain is this one, base first
+ *	is NAME... [| NAME...]...	the chain is this one, base first, or one
+ *					of these
  *	may NAME...			or this one, until the next "is"
  *	gone NAME			its devices may hold anything now
  *	freezing NAME | frozen NAME	is about to be, is below a new layer
