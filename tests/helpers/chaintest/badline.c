@@ -406,9 +406,7 @@ static void bad_beside_a_job(void)
 	job_wait(c, "first");
 	model_stream(c, 2, 0);
 	ct_check(!bad, "%u messages were not refused as they should be", bad);
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
+	verify_end(c);
 }
 
 const struct scenario badline_scenarios[] = {

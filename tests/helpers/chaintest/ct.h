@@ -317,6 +317,10 @@ void verify_beside_jobs(struct chain *c);
 void verify_disk_view(struct chain *c);
 void verify_closed(struct chain *c);
 void verify_tool(struct chain *c);
+void verify_end(struct chain *c);
+void verify_reopened(struct chain *c);
+u64 *devices_hash(const struct chain *c);
+void verify_untouched(const struct chain *c, const u64 *before);
 void must_be_zero(struct chain *c, u64 from, u64 to);
 
 /* writers.c */

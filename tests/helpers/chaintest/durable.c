@@ -32,16 +32,6 @@ static unsigned int state_on_disk(const struct layer *l, u64 block)
 	return state;
 }
 
-static void end(struct chain *c)
-{
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
-	verify_tool(c);
-	chain_open(c);
-	verify_all(c);
-}
-
 /*
  * A flush that comes while a commit is on its way must neither pass by it, when
  * nothing is dirty any more, nor share it, when something is again.
@@ -74,7 +64,7 @@ static void flush_during_commit(void)
 			 strerror(-flush[i]->err));
 	ct_check(state_on_disk(e, 2) == DM_CHAIN_DATA,
 		 "flushed, but block 2 is not in the map on disk");
-	end(c);
+	verify_reopened(c);
 }
 
 static void timed_commit(void)
@@ -87,7 +77,7 @@ static void timed_commit(void)
 	ct_wait(state_on_disk(e, 2) == DM_CHAIN_DATA &&
 		state_on_disk(e, 3) == DM_CHAIN_ZERO,
 		"no commit starts by itself");
-	end(c);
+	verify_reopened(c);
 }
 
 static void check_mode(const struct chain *c, const char *mode)
@@ -147,7 +137,7 @@ static void commit_fails(void)
 	check_mode(c, "rw");
 	verify_all(c);
 	chain_write(c, 9 * BS, BS);
-	end(c);
+	verify_reopened(c);
 }
 
 /* What is held already can be overwritten; nothing new is to be committed. */
@@ -163,7 +153,7 @@ static void overwrite_after_failure(void)
 	chain_write(c, 1 * BS + 512, 512);
 	verify_view(c);
 	slice_mend(e->meta);
-	end(c);
+	verify_reopened(c);
 }
 
 /* The page that the last durable commit wrote, byte for byte. */
@@ -237,7 +227,7 @@ static void metadata_flush_fails(void)
 	chain_flush(c);
 	check_mode(c, "rw");
 	chain_write(c, 4 * BS, BS);
-	end(c);
+	verify_reopened(c);
 }
 
 /* Without its data on the medium no block may get into the map. */
@@ -256,7 +246,7 @@ static void data_flush_fails(void)
 	slice_flush_fails(e->data, false);
 	chain_flush(c);
 	check_mode(c, "rw");
-	end(c);
+	verify_reopened(c);
 }
 
 static void load_line(struct chain *c, const char *words, unsigned int flags)
@@ -292,7 +282,7 @@ static void snapshot_debt(void)
 	slice_flush_fails(e->data, false);
 	chain_flush(c);
 	chain_write(c, 5 * BS, BS);
-	end(c);
+	verify_reopened(c);
 }
 
 /* What is on its way to a layer ends before a job gives the layer away. */
@@ -329,7 +319,7 @@ static void debt_of_dropped(void)
 	ct_check(!aio_wait(io), "flush: %s", strerror(-io->err));
 	ct_check(uevent_next(fd, "BLOCK_JOB_COMPLETED", 60000), "no end");
 	stream_done(c, 3, 0);
-	end(c);
+	verify_reopened(c);
 }
 
 /* What E owes outlives a read-only table, which pays nothing. */
@@ -353,7 +343,7 @@ static void debt_over_read_only(void)
 	chain_flush(c);
 	ct_check(state_on_disk(e, 2) == DM_CHAIN_DATA,
 		 "block 2 of E is not in its map after a flush");
-	end(c);
+	verify_reopened(c);
 }
 
 static bool device_zero(const struct slice *s, u64 offset)
@@ -393,7 +383,7 @@ static void discard_order(void)
 	slice_release(e->meta);
 	chain_flush(c);
 	ct_wait(device_zero(e->data, 1 * BS), "a discard is not passed down");
-	end(c);
+	verify_reopened(c);
 }
 
 /* A write of a block whose discard is on its way down. */
@@ -419,7 +409,7 @@ static void discard_then_write(void)
 	model_write(c, 1 * BS, BS, tag);
 	verify_view(c);
 	ct_sleep_ms(50);
-	end(c);
+	verify_reopened(c);
 }
 
 /* A block that was discarded and written again long before the commit. */
@@ -434,7 +424,7 @@ static void discard_cancelled(void)
 	slice_release(e->meta);
 	chain_flush(c);
 	ct_sleep_ms(50);
-	end(c);
+	verify_reopened(c);
 }
 
 /* The generation is raised, durably, by the first write after an activation;
@@ -473,7 +463,7 @@ static void generation(void)
 	ct_check(sb.generation == before, "a job raises the generation");
 	ct_check(sb.backing.kind == DM_CHAIN_BACKING_NONE,
 		 "backing is of kind %u after a stream of all", sb.backing.kind);
-	end(c);
+	verify_reopened(c);
 }
 
 /* A job at its end cannot write the superblock of its top. */
@@ -511,7 +501,7 @@ static void job_end_fails(void)
 	disk_adopt(e);
 	verify_all(c);
 	chain_stream(c, 2, 0);
-	end(c);
+	verify_reopened(c);
 }
 
 const struct scenario durable_scenarios[] = {

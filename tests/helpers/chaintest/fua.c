@@ -55,9 +55,7 @@ static void fua_writes(void)
 				 i, b);
 		model_write(c, writes[i].offset, writes[i].len, tag);
 	}
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
+	verify_end(c);
 }
 
 static int run(const char *program, const char *a, const char *b, const char *c)

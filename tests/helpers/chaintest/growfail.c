@@ -46,12 +46,7 @@ static void end(struct chain *c)
 	verify_all(c);
 	must_be_zero(c, SIZE, c->size);
 	chain_write(c, 2 * MIB + SECTOR, SECTOR);
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
-	verify_tool(c);
-	chain_open(c);
-	verify_all(c);
+	verify_reopened(c);
 	chain_close(c);
 }
 
@@ -139,12 +134,7 @@ static void fails_at(struct chain *c, struct slice *broken, bool retry)
 	adopt_end(c);
 	chain_write(c, 5 * BS, BS);
 	chain_discard(c, 7 * BS, BS);
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
-	verify_tool(c);
-	chain_open(c);
-	verify_all(c);
+	verify_reopened(c);
 	chain_grow(c, ROOM);
 	recorded(c, ROOM);
 	end(c);

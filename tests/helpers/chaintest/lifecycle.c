@@ -47,16 +47,6 @@ static struct chain *raw_to_e(void)
 	return c;
 }
 
-static void end(struct chain *c)
-{
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
-	verify_tool(c);
-	chain_open(c);
-	verify_all(c);
-}
-
 /* Verbs that were accepted, by state. */
 static unsigned long accepted[DM_CHAIN_NR_JOB_STATES];
 
@@ -223,7 +213,7 @@ static void matrix(void)
 				 "%s was not tried in %s",
 				 dm_chain_verb_name(verb),
 				 dm_chain_job_state_name(state));
-	end(c);
+	verify_reopened(c);
 }
 
 /* The words of a job as "jobs" shows them. */
@@ -271,7 +261,7 @@ static void words(void)
 	chain_flush(c);
 	disk_adopt(c->layer[2]);
 	chain_stream(c, 2, 0);
-	end(c);
+	verify_reopened(c);
 }
 
 /*
@@ -320,7 +310,7 @@ static void pending(int top, int base)
 	free(msg(c, "job %s finalize", id));
 	stream_done(c, top, base);
 	uevent_history(fd, id, "BLOCK_JOB_COMPLETED concluded null ");
-	end(c);
+	verify_reopened(c);
 }
 
 static void pending_active(void)
@@ -388,7 +378,7 @@ static void concluded(void)
 	free(msg(c, "job x dismiss"));
 	free(msg(c, "job z dismiss"));
 	ct_check(!*msg(c, "jobs"), "jobs: %s", msg(c, "jobs"));
-	end(c);
+	verify_reopened(c);
 }
 
 /* A cancelled job waits for dismiss as well. */
@@ -413,7 +403,7 @@ static void concluded_cancelled(void)
 	job_wait(c, "again");
 	model_stream(c, 2, 0);
 	free(msg(c, "job E dismiss"));
-	end(c);
+	verify_reopened(c);
 }
 
 /* Nothing to do: a success that does nothing, but not before the checks. */
@@ -439,7 +429,7 @@ static void nothing(void)
 	free(msg(c, "job d set-speed 0"));
 	job_wait(c, "d");
 	model_stream(c, 3, 0);
-	end(c);
+	verify_reopened(c);
 }
 
 /* While the device is suspended verbs wait, in any state; queries answer. */
@@ -498,7 +488,7 @@ static void suspended(void)
 	free(msg(c, "job rests resume"));
 	job_wait(c, "rests");
 	model_stream(c, chain_find(c, "E"), chain_find(c, "C"));
-	end(c);
+	verify_reopened(c);
 }
 
 const struct scenario lifecycle_scenarios[] = {

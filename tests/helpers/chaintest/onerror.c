@@ -216,16 +216,6 @@ static void check_offset(struct stage *s, u64 offset)
 	disk_free(d);
 }
 
-static void end(struct stage *s)
-{
-	verify_all(s->c);
-	chain_close(s->c);
-	verify_closed(s->c);
-	verify_tool(s->c);
-	chain_open(s->c);
-	verify_all(s->c);
-}
-
 /* Once more after a failure: what is missing, and nothing else. */
 static void again(struct stage *s, u64 missing)
 {
@@ -238,7 +228,7 @@ static void again(struct stage *s, u64 missing)
 	ct_check(field_num(line, "copied=") + field_num(line, "zeroed=") ==
 		 missing, "%llu bytes were missing: %s", missing, line);
 	model_stream(s->c, 2, -1);
-	end(s);
+	verify_reopened(s->c);
 }
 
 /* The job ends with an error: at once, or with all done that can be done. */
@@ -334,7 +324,7 @@ static void pauses(struct stage *s)
 	last_check(c, "E", "E", "completed", 0);
 	free(msg(c, "job E dismiss"));
 	model_stream(c, 2, -1);
-	end(s);
+	verify_reopened(s->c);
 }
 
 static void run(enum where where)
@@ -441,7 +431,7 @@ static void guest_mends(void)
 	ct_check(!job_num(c, "E", "error="), "job: %s", job_line(c, "E"));
 	free(msg(c, "job E dismiss"));
 	model_stream(c, 2, -1);
-	end(s);
+	verify_reopened(s->c);
 }
 
 /* Paused by an error: cancel keeps the chain, and set-speed and pause do what
@@ -508,7 +498,7 @@ static void finalize_fails(const char *policy)
 		 "job: %s", job_line(c, "E"));
 	free(msg(c, "job E dismiss"));
 	model_stream(c, 2, -1);
-	end(s);
+	verify_reopened(s->c);
 }
 
 static void finalize_report(void)
@@ -563,9 +553,7 @@ static void middle_map(const char *policy)
 		last_check(c, "C", "C", "completed", 0);
 	}
 	model_stream(c, 2, 0);
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
+	verify_end(c);
 }
 
 static void middle_map_report(void)
@@ -611,7 +599,7 @@ static void verify(const char *policy, bool looks)
 	verify_all(c);
 	free(msg(c, "stream verify on"));
 	stream_done(c, 2, -1);
-	end(s);
+	verify_reopened(s->c);
 }
 
 static void verify_report(void)
@@ -650,9 +638,7 @@ static void verify_writers(void)
 	job_wait(c, "E");
 	writers_stop(w);
 	stream_done(c, 2, -1);
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
+	verify_end(c);
 }
 
 const struct scenario onerror_scenarios[] = {

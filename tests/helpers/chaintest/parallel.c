@@ -42,16 +42,6 @@ static struct chain *nine(u64 size)
 	return c;
 }
 
-static void end(struct chain *c)
-{
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
-	verify_tool(c);
-	chain_open(c);
-	verify_all(c);
-}
-
 static struct range range(const struct chain *c, int low, int high)
 {
 	return (struct range) {
@@ -215,7 +205,7 @@ static void four(unsigned int cut, const char *order, enum steer steer,
 	}
 	verify_all(c);
 	chain_release(c);
-	end(c);
+	verify_reopened(c);
 }
 
 static void upwards(void)
@@ -262,7 +252,7 @@ static void unordered(void)
 	writers_stop(w);
 	for (i = 0; i < FOUR; i++)
 		ended(c, &r[i]);
-	end(c);
+	verify_reopened(c);
 }
 
 /* Every order there is, on a small chain each. */
@@ -333,7 +323,7 @@ static void base_changes(bool raw)
 	job_wait(c, "L8");
 	ended(c, &upper);
 	ct_check(c->nr == 2, "%u layers are left", c->nr);
-	end(c);
+	verify_reopened(c);
 }
 
 static void base_shortened(void)
@@ -412,7 +402,7 @@ static void short_layers(u32 bs, bool upper_first, bool writers)
 	}
 	verify_all(c);
 	chain_stream(c, 2, -1);
-	end(c);
+	verify_reopened(c);
 }
 
 /*
@@ -447,7 +437,7 @@ static void below_the_bottom(void)
 	free(msg(c, "job E set-speed 0"));
 	job_wait(c, "E");
 	ended(c, &upper);
-	end(c);
+	verify_reopened(c);
 }
 
 static void short_upper_first(void)
@@ -616,7 +606,7 @@ static void random_jobs(void)
 	}
 	chain_reload(c, 0);
 	c->nr_dropped = 0;
-	end(c);
+	verify_reopened(c);
 }
 
 const struct scenario parallel_scenarios[] = {

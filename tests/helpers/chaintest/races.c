@@ -31,14 +31,6 @@ static struct chain *with_held_c(u32 block_size, struct slice **held)
 	return c;
 }
 
-static void end(struct chain *c)
-{
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
-	verify_tool(c);
-}
-
 /*
  * A guest's read went to C and hangs there. The job has nothing to copy from
  * that place, because the guest overwrote it, and comes to its end; but C must
@@ -86,7 +78,7 @@ static void read_of_dropped(void)
 	slice_write(layer_c->data, 0, io->buf, 64 * KIB);
 	verify_all(c);
 	chain_release(c);
-	end(c);
+	verify_end(c);
 }
 
 /*
@@ -117,7 +109,7 @@ static void stream_beside_a_read(void)
 	ct_check(!aio_wait(io), "the read fails");
 	ct_check(pattern_is(io->buf, tag, 0), "the read shows %s, expected write %u",
 		 pattern_describe(io->buf), tag);
-	end(c);
+	verify_end(c);
 }
 
 /* One sector of block @block has tag @one, the others @rest; what was found. */
@@ -165,7 +157,7 @@ static void partial_and_whole(u32 block_size, enum io_op op)
 	} else {
 		model_write(c, 0, block_size, whole);
 	}
-	end(c);
+	verify_end(c);
 }
 
 static void whole_4k(void)
@@ -214,7 +206,7 @@ static void partial_and_partial(void)
 		ct_check(!aio_wait(io[i]), "a write fails");
 		model_write(c, (i * 7 + 1) * SECTOR, 3 * SECTOR, tag[i]);
 	}
-	end(c);
+	verify_end(c);
 }
 
 /* A write over two blocks, one of which another merge is busy with. */
@@ -234,7 +226,7 @@ static void across_blocks(void)
 	ct_check(!aio_wait(io[0]) && !aio_wait(io[1]), "a write fails");
 	model_write(c, 4096 + 512, 512, tag[0]);
 	model_write(c, 4096 + 2048, 4 * 4096, tag[1]);
-	end(c);
+	verify_end(c);
 }
 
 /* What E hides must get into D all the same: D may be used without E. */
@@ -301,7 +293,7 @@ static void suspend_during_merge(void)
 	ct_check(!aio_wait(io), "the write fails");
 	ct_check(!dmd_resume(c->dev), "resume");
 	model_write(c, 512, 512, tag);
-	end(c);
+	verify_end(c);
 }
 
 const struct scenario race_scenarios[] = {

@@ -422,12 +422,7 @@ static void under_load(u32 bs, int top, const char *after)
 	readcopy_table(c, "");
 	/* What a read made E's and what a write did is open; the view is not. */
 	verify_disk_view(c);
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
-	verify_tool(c);
-	chain_open(c);
-	verify_all(c);
+	verify_reopened(c);
 }
 
 static void load_4k(void)

@@ -146,16 +146,6 @@ static void finish(struct stage *s)
 	model_stream(c, chain_find(c, "E"), chain_find(c, "A"));
 }
 
-static void end(struct stage *s)
-{
-	verify_all(s->c);
-	chain_close(s->c);
-	verify_closed(s->c);
-	verify_tool(s->c);
-	chain_open(s->c);
-	verify_all(s->c);
-}
-
 static void suspend_resume(struct chain *c, unsigned int flags)
 {
 	ct_check(!dmd_suspend(c->dev, flags), "suspend");
@@ -192,7 +182,7 @@ static void tables(enum state state)
 			verify_view(c);
 	}
 	finish(s);
-	end(s);
+	verify_reopened(s->c);
 }
 
 static void tables_running(void)
@@ -242,7 +232,7 @@ static void where_it_was(void)
 	ct_check(read * SECTOR <= missing,
 		 "%llu bytes were missing, %llu were read", missing,
 		 read * SECTOR);
-	end(s);
+	verify_reopened(s->c);
 }
 
 /* An intermediate top, and guests that hide some of what is copied. */
@@ -265,7 +255,7 @@ static void intermediate(void)
 	chain_open(c);
 	check(s, "remove and create");
 	finish(s);
-	end(s);
+	verify_reopened(s->c);
 }
 
 /* Several at once, in different states. */
@@ -307,7 +297,7 @@ static void several(void)
 	free(msg(c, "job down finalize"));
 	job_wait(c, "down");
 	model_stream(c, 1, -1);
-	end(s);
+	verify_reopened(s->c);
 }
 
 static void *remove_thread(void *data)
@@ -364,7 +354,7 @@ static void held(bool remove)
 	job_wait(c, "E");
 	last_check(c, "E", "E", "completed", 0);
 	model_stream(c, 2, 0);
-	end(s);
+	verify_reopened(s->c);
 }
 
 /* The same, of a job that was cancelled: it does not come back. */
@@ -392,7 +382,7 @@ static void cancelled_held(bool remove)
 	disk_adopt(c->layer[2]);
 	verify_all(c);
 	chain_stream(c, 2, 0);
-	end(s);
+	verify_reopened(s->c);
 }
 
 static void remove_held(void)
@@ -456,7 +446,7 @@ static void interrupted(enum state state)
 	ct_check(!aio_wait(io), "the read fails");
 	check(s, "a suspend that was killed");
 	finish(s);
-	end(s);
+	verify_reopened(s->c);
 }
 
 static void interrupted_running(void)
@@ -511,7 +501,7 @@ static void under_load(void)
 	free(msg(c, "job E finalize"));
 	writers_stop(w);
 	stream_done(c, 2, 0);
-	end(s);
+	verify_reopened(s->c);
 }
 
 const struct scenario revive_scenarios[] = {

@@ -31,57 +31,46 @@ static struct chain *clone_of(struct chain *c, unsigned int nr, const char *dev,
 	return other;
 }
 
-static void end(struct chain *c)
-{
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
-}
-
-static void golden_base(void)
+/* A raw base A, B and E, and another chain on the lower @shared of them. */
+static struct chain *golden(unsigned int shared, struct chain **other)
 {
 	struct chain *one = chain_new("one", BS);
-	struct chain *two;
 
 	chain_push(one, layer_raw_new("A", MIB, BS));
 	chain_push(one, layer_new("B", MIB, BS, LAYER_INLINE));
 	chain_fill(one, 20);
 	chain_push(one, layer_new("E", MIB, BS, LAYER_INLINE));
-	two = clone_of(one, 1, "two", layer_new("F", MIB, BS, LAYER_SEPARATE));
+	*other = clone_of(one, shared, "two", layer_new("F", MIB, BS, LAYER_SEPARATE));
 	chain_fill(one, 20);
-	chain_fill(two, 20);
+	chain_fill(*other, 20);
 	verify_all(one);
-	verify_all(two);
+	verify_all(*other);
+	return one;
+}
+
+static void golden_base(void)
+{
+	struct chain *two, *one = golden(1, &two);
+
 	chain_stream(one, 2, 0);
 	verify_all(one);
 	verify_all(two);
 	chain_stream(two, 1, -1);
 	chain_fill(one, 20);
 	verify_all(two);
-	end(one);
-	end(two);
+	verify_end(one);
+	verify_end(two);
 	chain_open(one);
-	end(one);
+	verify_end(one);
 	chain_open(two);
-	end(two);
+	verify_end(two);
 }
 
 /* A formatted layer below two devices: neither may write it. */
 static void golden_layer(void)
 {
-	struct chain *one = chain_new("one", BS);
-	struct chain *two;
+	struct chain *two, *one = golden(2, &two);
 	char *why, *devno;
-
-	chain_push(one, layer_raw_new("A", MIB, BS));
-	chain_push(one, layer_new("B", MIB, BS, LAYER_INLINE));
-	chain_fill(one, 20);
-	chain_push(one, layer_new("E", MIB, BS, LAYER_INLINE));
-	two = clone_of(one, 2, "two", layer_new("F", MIB, BS, LAYER_SEPARATE));
-	chain_fill(one, 20);
-	chain_fill(two, 20);
-	verify_all(one);
-	verify_all(two);
 
 	/* Into it: refused, naming the other user. */
 	ct_check(msg_try(one, "stream top B") == -EBUSY,
@@ -101,10 +90,10 @@ static void golden_layer(void)
 	verify_all(one);
 	chain_fill(one, 20);
 	chain_fill(two, 20);
-	end(one);
+	verify_end(one);
 	verify_all(two);
 	chain_stream(two, 2, -1);
-	end(two);
+	verify_end(two);
 }
 
 /* Whoever writes a layer has it to himself. */
@@ -138,7 +127,7 @@ static void active_elsewhere(void)
 	ok &= load_refused(line, n, devno);
 	ct_check(ok, "not all was refused as it should be");
 	verify_all(one);
-	end(one);
+	verify_end(one);
 }
 
 /* An inactive table counts as well. */
@@ -162,7 +151,7 @@ static void inactive_elsewhere(void)
 	ct_check(ok, "a layer of an inactive table was taken");
 	ct_check(!dmd_remove(PREFIX "loaded"), "remove");
 	chain_open(one);
-	end(one);
+	verify_end(one);
 }
 
 /* B was written by itself after E was put on it. */
@@ -180,7 +169,7 @@ static void changed_alone(void)
 	chain_fill(c, 20);
 	chain_push(c, layer_new("E", MIB, BS, LAYER_SEPARATE));
 	chain_fill(c, 20);
-	end(c);
+	verify_end(c);
 	memcpy(all, c->layer, sizeof(all));
 	e = all[2];
 	line = chain_line(c);
@@ -202,12 +191,12 @@ static void changed_alone(void)
 	verify_view(b);
 	chain_close(b);
 	chain_open(c);
-	end(c);
+	verify_end(c);
 
 	/* Written: E no longer fits. */
 	chain_open(b);
 	chain_write(b, 5 * BS, 512);
-	end(b);
+	verify_end(b);
 	disk_read_sb(all[1], &sb);
 	ct_check(!(sb.flags & DM_CHAIN_F_HAS_OVERLAY),
 		 "B was written and still has an overlay");
@@ -218,7 +207,7 @@ static void changed_alone(void)
 	ct_check(ok, "E on a changed B is not refused as it should be");
 	disk_check(e, e->tag);
 	chain_open(b);
-	end(b);
+	verify_end(b);
 }
 
 /* A table from before a stream, when the devices of dropped layers are gone. */
@@ -243,7 +232,7 @@ static void old_table(void)
 	ct_check(!chain_load(c, line), "load of the old table");
 	ct_check(!dmd_suspend(c->dev, 0) && !dmd_resume(c->dev), "swap");
 	c->nr_dropped = 0;
-	end(c);
+	verify_end(c);
 	slice_drop(b->data);
 	seg.params = line;
 	r = dmd_try_create(c->dev, &seg, 1, false);
@@ -266,7 +255,7 @@ static void raw_base_sizes(void)
 	chain_push(c, a);
 	chain_push(c, layer_new("E", 2 * MIB, BS, LAYER_SEPARATE));
 	chain_fill(c, 10);
-	end(c);
+	verify_end(c);
 	devno = ct_str("%s 0", dmd_devno(a->data->name));
 	line = chain_line(c);
 
@@ -311,7 +300,7 @@ static void read_only_layer(void)
 	chain_fill(c, 20);
 	chain_push(c, layer_new("E", MIB, BS, LAYER_SEPARATE));
 	chain_fill(c, 20);
-	end(c);
+	verify_end(c);
 	b = c->layer[1];
 	seg.sectors = b->data->size / SECTOR;
 	seg.params = ct_str("%s 0", dmd_devno(b->data->name));
@@ -386,7 +375,7 @@ static void job_left_behind(void)
 	model_stream(two, 1, -1);
 	close(one->fd);
 	ct_check(!dmd_remove(one->dev), "remove");
-	end(two);
+	verify_end(two);
 	free(line);
 }
 
@@ -407,7 +396,7 @@ static void other_part(void)
 		 "the metadata device of B is taken for data");
 	free(line);
 	chain_fill(c, 20);
-	end(c);
+	verify_end(c);
 }
 
 /* Sectors of a device in use cannot become larger. */
@@ -442,7 +431,7 @@ static void larger_sectors(void)
 		 "half a sector of the device is taken");
 	free(line);
 	chain_write(c, 512, 512);
-	end(c);
+	verify_end(c);
 }
 
 static void swap_table(struct chain *c, const struct chain *as)
@@ -498,7 +487,7 @@ static void off_and_on_again(void)
 	free(msg(c, "job C dismiss"));
 	verify_all(c);
 	chain_fill(c, 20);
-	end(c);
+	verify_end(c);
 
 	/* Of a device that has not seen it before. */
 	lower.fd = -1;
@@ -507,7 +496,7 @@ static void off_and_on_again(void)
 	c->fd = lower.fd;
 	swap_table(c, c);
 	verify_all(c);
-	end(c);
+	verify_end(c);
 }
 
 const struct scenario sharing_scenarios[] = {

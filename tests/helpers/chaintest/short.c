@@ -44,10 +44,7 @@ static void short_middle(u32 block_size, u64 b_size, bool raw_base, int base)
 	must_be_zero(c, b_size, 3 * MIB);
 	chain_write(c, b_size - 512, 1024);
 	chain_write(c, 3 * MIB + 64 * KIB + 512, 512);
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
-	verify_tool(c);
+	verify_end(c);
 }
 
 static void short_4k(void)
@@ -101,11 +98,7 @@ static void short_intermediate(void)
 	chain_stream(c, 2, 0);
 	verify_all(c);
 	chain_stream(c, 2, 0);
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
-	chain_open(c);
-	verify_all(c);
+	verify_reopened(c);
 }
 
 /* Discarded in the middle of the chain and on top; older data stays away. */
@@ -147,9 +140,7 @@ static void discarded(u32 block_size)
 	chain_stream(c, 1, -1);
 	must_be_zero(c, 2 * bs, 4 * bs);
 	must_be_zero(c, 6 * bs, 8 * bs);
-	verify_all(c);
-	chain_close(c);
-	verify_closed(c);
+	verify_end(c);
 }
 
 static void discarded_4k(void)

@@ -335,6 +335,50 @@ void verify_tool(struct chain *c)
 			run_check(c->layer[i]);
 }
 
+/* How a scenario ends: the chain is closed, nothing is wrong with its layers. */
+void verify_end(struct chain *c)
+{
+	verify_all(c);
+	chain_close(c);
+	verify_closed(c);
+	verify_tool(c);
+}
+
+/* And is as it was when it is opened again. */
+void verify_reopened(struct chain *c)
+{
+	verify_end(c);
+	chain_open(c);
+	verify_all(c);
+}
+
+/* What the devices hold, of each layer those of the data and of the metadata. */
+u64 *devices_hash(const struct chain *c)
+{
+	u64 *hash = ct_alloc(2 * c->nr * sizeof(*hash));
+	unsigned int i;
+
+	for (i = 0; i < c->nr; i++) {
+		const struct layer *l = c->layer[i];
+
+		hash[2 * i] = slice_hash(l->data, 0, l->data->size);
+		if (l->meta)
+			hash[2 * i + 1] = slice_hash(l->meta, 0, l->meta->size);
+	}
+	return hash;
+}
+
+void verify_untouched(const struct chain *c, const u64 *before)
+{
+	u64 *now = devices_hash(c);
+	unsigned int i;
+
+	for (i = 0; i < 2 * c->nr; i++)
+		ct_check(now[i] == before[i], "%s of layer %s was written",
+			 i % 2 ? "the metadata" : "the data", c->layer[i / 2]->name);
+	free(now);
+}
+
 /* Zeros, whatever the model says: it could share the target's mistake. */
 void must_be_zero(struct chain *c, u64 from, u64 to)
 {
