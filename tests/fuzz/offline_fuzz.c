@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Fuzzer of the commands on layers that nobody has open, on devices with damage
- * of all kinds: check, dump, uuid, rebase. Each succeeds and complains of nothing,
- * or fails and says why in one line; what check calls clean can be read; what uuid
- * and rebase change shows what it showed before; a refusal changes nothing.
+ * of all kinds: check, dump, uuid, rebase, repair. Each succeeds and complains of
+ * nothing, or fails and says why in one line; what check calls clean can be read; what
+ * uuid, rebase and repair change shows what it showed before; a refusal changes nothing.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "images.h"
 #include "sample.h"
@@ -203,6 +204,50 @@ static void fuzz_uuid(struct input *in, enum image_layer image)
 	done(&r);
 }
 
+/* Put right, the layer is clean, shows what it showed, and can be had back. */
+static void fuzz_repair(enum image_layer image)
+{
+	char undo[64], *path = (char *)image_path(image);
+	char *check[3] = { "check", path, NULL };
+	char *dry[3] = { "repair", path, NULL };
+	char *yes[6] = { "repair", "--yes", "--undo", undo, path, NULL };
+	char *back[6] = { "repair", "--yes", "--restore", undo, path, NULL };
+	u32 pages = page_sum(), states, other;
+	struct result r;
+	bool was;
+
+	images_heal();
+	snprintf(undo, sizeof(undo), "/dev/shm/dm-chain-fuzz-%d", getpid());
+	was = readable(image, &states);
+	run(&r, cmd_repair, 2, dry);
+	check_result(&r);
+	must(pages == page_sum(), "a rehearsal changed something");
+	done(&r);
+
+	run(&r, cmd_repair, 5, yes);
+	check_result(&r);
+	if (pages == page_sum()) {
+		must(!strstr(r.out, "repaired,"), "it says %s", r.out);
+	} else {
+		must(strstr(r.out, "repaired,"), "changed, and it says %s%s", r.out, r.err);
+		must(!was || (readable(image, &other) && states == other), "other states");
+	}
+	if (!r.status) {
+		done(&r);
+		must(readable(image, &other) && !needs_check(image), "repaired, and is not");
+		run(&r, cmd_check, 2, check);
+		must(!r.status, "repaired, and check says %s%s", r.out, r.err);
+	}
+	done(&r);
+	if (pages != page_sum()) {
+		run(&r, cmd_repair, 5, back);
+		must(!r.status, "not undone: %s", r.err);
+		must(pages == page_sum(), "it is not as it was");
+		done(&r);
+	}
+	unlink(undo);
+}
+
 static void fuzz_rebase(struct input *in, enum image_layer image)
 {
 	bool unsafe = take_below(in, 2);
@@ -234,7 +279,7 @@ void fuzz_one(struct input *in)
 	images_reset();
 	images_damage(in);
 	for (n = 1 + take_below(in, 3); n; n--) {
-		u32 what = take_below(in, 4);
+		u32 what = take_below(in, 5);
 		enum image_layer image = IMAGE_B + take_below(in, 3);
 
 		if (what == 0)
@@ -243,6 +288,8 @@ void fuzz_one(struct input *in)
 			fuzz_dump(in, image);
 		else if (what == 2)
 			fuzz_uuid(in, image);
+		else if (what == 4)
+			fuzz_repair(image);
 		else
 			fuzz_rebase(in, image);
 	}
