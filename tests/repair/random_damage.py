@@ -9,7 +9,9 @@ What has to hold for any damage:
 - neither check nor a dry run of repair changes a byte;
 - repair never makes it worse: what could be read shows the same, or what was
   there before the damage; what could not either still cannot, or shows what was
-  there before the damage;
+  there before the damage.
+  A slot that has become a copy of the page's other one is what nobody can see:
+  what was there before is then what such a layer shows without the rest;
 - a second repair finds nothing to do, and the undo file gives every byte back.
 
 The case of a seed is the same wherever it is run: with --seed N --count 1 it is
@@ -59,20 +61,28 @@ def damage_page(rng, page, others):
 
 
 def damage(rng, layer):
-    """Damage a few slots; half of the layers were not closed."""
+    """
+    Damage a few slots; half of the layers were not closed.
+
+    Returns what was done, whether the layer was closed, and the slots that have
+    become what the other slot of the page is, a good one: nobody can see that.
+    """
     what = []
+    stale = {}
     closed = rng.random() < 0.5
     if not closed:
         layer.poke("super", f"flags={rng.choice([0, 0, 2])}")
         what.append("not closed")
     slots = list(layer.offsets.items())
-    others = [layer.get(offset) for _, offset in slots]
+    good = {place: layer.get(offset) for place, offset in slots}
     for _ in range(rng.choice([1, 1, 1, 2, 2, 3])):
         (kind, index, slot), offset = rng.choice(slots)
-        how, page = damage_page(rng, layer.get(offset), others)
+        how, page = damage_page(rng, layer.get(offset), list(good.values()))
         layer.put(offset, page)
+        if page == good[kind, index, 1 - slot]:
+            stale[offset] = page
         what.append(f"{how} of {kind} {index} slot {'AB'[slot]}")
-    return what, closed
+    return what, closed, stale
 
 
 def runs(view):
@@ -113,21 +123,33 @@ def fallback(layer, state):
     return shown
 
 
+def outdated(layer, state, stale):
+    """What a layer shows of which some slots, and nothing else, are older ones."""
+    layer.reset()
+    for offset, page in stale.items():
+        layer.put(offset, page)
+    shown = layer.view()
+    layer.write(state)
+    return shown
+
+
 def one(rng, layer, undo):
     """One case. Returns what was damaged, and what became of it."""
     layer.reset()
-    what, closed = damage(rng, layer)
+    what, closed, stale = damage(rng, layer)
     state = layer.read()
     before = layer.view()
     readable = layer.readable()
     try:
-        return what, judge(layer, undo, state, before, readable, closed)
+        return what, judge(layer, undo, state, [before, outdated(layer, state, stale)],
+                           readable, closed)
     except Wrong as wrong:
         raise Wrong(f"{', '.join(what)}: {wrong}") from None
 
 
-def judge(layer, undo, state, before, readable, closed):
+def judge(layer, undo, state, views, readable, closed):
     """All the promises. Returns whether it was clean, repaired, or left alone."""
+    before = views[0]
     status, out, err = run("chainsetup", "repair", layer.path)
     expect(status in (0, 1), f"dry run: status {status}: {out}{err}")
     expect(layer.read() == state, "the dry run has changed the device")
@@ -149,7 +171,7 @@ def judge(layer, undo, state, before, readable, closed):
     after = layer.view()
     repaired = layer.read()
     if after not in (None, before, layer.shown):
-        views = [before, layer.shown] + ([] if closed else [fallback(layer, repaired)])
+        views = views + [layer.shown] + ([] if closed else [fallback(layer, repaired)])
         layer.write(repaired)
         expect(made_of(after, views), f"it shows something else than before: {after}")
     expect(before is None or after is not None, "it could be read before")
