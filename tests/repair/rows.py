@@ -431,10 +431,16 @@ def rows_map():
               "block 16384 has data", FIXED)
     yield Row("data in a page behind the end",
               lambda layer: layer.poke("set", "40000", "3", "data"), "block 40000 has data", FIXED)
+    yield Row("data behind the end, and the older slot shows something else",
+              both(lambda layer: layer.poke("set", "20000", "9", "data"),
+                   lose("map", 1, "older", lambda k, i, s: field(k, i, s, 64, b"\xaa"))),
+              "block 20000 has data", FIXED)
     yield Row("zeros behind the end", lambda layer: layer.poke("set", "16384", "3", "zero"),
               "", NOTE)
     yield Row("a page that there is no room for", field("dir", 0, "AB", 4095, b"\x01"),
               "names map page 32248", FIXED)
+    yield Row("pages that there is no room for", field("dir", 0, "AB", 4080, b"\x55" * 16),
+              "names map page", FIXED)
     yield Row("that, a wrong bit and data behind the end",
               both(lambda layer: layer.poke("set", "16384", "3", "data"),
                    field("dir", 0, "AB", 4095, b"\x01"), bit("map", 0, "A", 100)),

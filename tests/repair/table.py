@@ -82,11 +82,12 @@ class Case:
             self.unchanged(state, "check")
 
     def dry(self, state, *words, status=1):
-        """A repair that is only tried changes nothing."""
+        """A repair that is only tried changes nothing. Returns what it complains of."""
         got, out, err = run("chainsetup", "repair", *words, self.layer.path)
         expect(got == status, f"dry run: status {got}: {out}{err}")
         expect(err.count("\n") == status, f"dry run: {err}")
         self.unchanged(state, "the dry run")
+        return err
 
     def done(self, expected, what):
         """It is clean and shows what it should, and there is nothing left."""
@@ -153,8 +154,12 @@ class Case:
     def fixed(self, words, expected):
         """Repair does all of it."""
         state = self.layer.read()
-        self.dry(state, *words)
+        said = self.dry(state, *words)
         undo = self.repair(*words)
+        expect(os.path.exists(undo), "there is no undo file")
+        pages = len(list(writes(undo)))
+        expect(f" writes {pages} page{'' if pages == 1 else 's'}, leaves 0 of " in said,
+               f"{pages} pages are written, the dry run says: {said}")
         self.done(expected, "repaired")
         self.restored(undo, state, "repaired")
         again = self.repair(*words)
