@@ -52,6 +52,38 @@ static struct finding *choice(struct finding *f, unsigned int usable)
 	return f;
 }
 
+/*
+ * What a power cut leaves of a write has more than a single wrong bit. Nothing
+ * says which write it was: also the first one after the layer was closed may be
+ * torn, so that a clean layer has such a slot. The next activation writes it
+ * first.
+ */
+static bool slot_torn(const struct slots *slots, unsigned int slot)
+{
+	return !slots->unreadable[slot] &&
+	       slots->kind[slot] == DM_CHAIN_SLOT_TORN &&
+	       slots->rebuilt[slot] != REBUILT_BIT;
+}
+
+/* Formatting writes the same to both slots, B after A, with a first number. */
+#define FORMAT_SEQ	2
+
+static bool half_formatted(const struct inspection *in,
+			   const struct slots *slots, unsigned int slot)
+{
+	static const u8 none[512];
+	const u8 *page = slots->page[slot], *other = slots->page[!slot];
+	unsigned int at;
+
+	if (slot != 1 || slots->unreadable[1] || in->layer.sb.seq > FORMAT_SEQ)
+		return false;
+	for (at = 0; at < DM_CHAIN_PAGE_SIZE; at += sizeof(none))
+		if (memcmp(page + at, none, sizeof(none)) &&
+		    memcmp(page + at, other + at, sizeof(none)))
+			return false;
+	return true;
+}
+
 /* A slot that is not good; the other one may be. */
 static void inspect_bad(struct inspection *in, const struct slots *slots,
 			unsigned int slot)
@@ -59,11 +91,12 @@ static void inspect_bad(struct inspection *in, const struct slots *slots,
 	bool other = slot_good(slots, !slot);
 	struct finding *f;
 
-	/* What a power cut leaves has no single wrong bit. */
-	if (other && !inspect_clean(in) && !slots->unreadable[slot] &&
-	    slots->kind[slot] == DM_CHAIN_SLOT_TORN &&
-	    slots->rebuilt[slot] != REBUILT_BIT) {
-		/* The next activation writes this slot first. */
+	if (other && half_formatted(in, slots, slot)) {
+		remark(in,
+		       "superblock slot B is not complete: it was being formatted");
+		return;
+	}
+	if (other && slot_torn(slots, slot)) {
 		remark(in, "superblock slot %c was torn by a power cut",
 		       'A' + slot);
 		return;

@@ -114,12 +114,12 @@ def both(*damages):
     return damage
 
 
-def garbage(kind, index, slots, at=0, size=SECTOR):
+def garbage(kind, index, slots, at=0, size=SECTOR, what=b"\x5a"):
     """Something else in a part of slots."""
 
     def damage(layer):
         for slot in slots:
-            layer.put(layer.at(kind, index, slot) + at, b"\x5a" * size)
+            layer.put(layer.at(kind, index, slot) + at, what * size)
 
     return damage
 
@@ -255,13 +255,24 @@ def rows_super():
         for at in (8, 16, 44, 2000, 4095):
             yield Row(f"slot {slot}: a bit of byte {at}", bit("super", 0, slot, at),
                       f"slot {slot} has a wrong checksum", FIXED)
-        yield Row(f"slot {slot}: checksum", bit("super", 0, slot, 700, 0xFF),
-                  f"slot {slot} has a wrong checksum", FIXED)
-        yield Row(f"slot {slot} torn", both(not_closed(), bit("super", 0, slot, 700, 0xFF)),
+        yield Row(f"slot {slot} torn", bit("super", 0, slot, 700, 0xFF),
+                  f"slot {slot} was torn", NOTE)
+        yield Row(f"slot {slot} torn, not closed",
+                  both(not_closed(), bit("super", 0, slot, 700, 0xFF)),
                   f"slot {slot} was torn", NOTE)
         yield Row(f"slot {slot}: a bit, not closed",
                   both(not_closed(), bit("super", 0, slot, 700)),
                   f"slot {slot} has a wrong checksum", FIXED)
+    for name, damage in (("nothing of B", wipe("super", 0, "B")),
+                         ("half of B", garbage("super", 0, "B", size=PAGE // 2, what=b"\0"))):
+        yield Row(f"formatted, {name}", both(super_field(16, u64(1)), damage),
+                  "slot B is not complete: it was being formatted", NOTE)
+        yield Row(f"formatted and used, {name}", both(super_field(16, u64(3)), damage),
+                  "slot B was ", FIXED)
+    yield Row("formatted, nothing of A", both(super_field(16, u64(1)), wipe("super", 0, "A")),
+              "slot A was never written", FIXED)
+    yield Row("formatted, B overwritten", both(super_field(16, u64(1)), garbage("super", 0, "B")),
+              "slot B was overwritten", FIXED)
     yield Row("both slots: a bit", bit("super", 0, "AB", 300), "superblock: damaged", FIXED)
     yield Row("both slots, one a bit", both(wipe("super", 0, "A"), bit("super", 0, "B", 300)),
               "superblock: damaged", CHOICE, {"super=B": SHOWN})
