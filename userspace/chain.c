@@ -35,8 +35,7 @@ static int open_backing(struct layer *layer, const struct layer *above,
 				  flags | (backing->kind == DM_CHAIN_BACKING_RAW ? LAYER_ANY : 0),
 				  why);
 	if (backing->kind == DM_CHAIN_BACKING_RAW) {
-		ret = layer_open(layer, backing->path, NULL, flags | LAYER_ANY,
-				 &reason);
+		ret = layer_open_raw(layer, backing, flags, &reason);
 		if (ret)
 			return dm_chain_refuse(why, ret,
 					       "the raw base of %s: %s; if it has moved, say where with --layer raw=DEV or \"chainsetup rebase\"",

@@ -215,6 +215,10 @@ struct layer {
  */
 int layer_open(struct layer *layer, const char *path, const char *data,
 	       unsigned int flags, struct dm_chain_why *why);
+
+/* Open the raw base that @ref names. Return: also -ENOENT if it names none. */
+int layer_open_raw(struct layer *layer, const struct dm_chain_backing *ref,
+		   unsigned int flags, struct dm_chain_why *why);
 void layer_close(struct layer *layer);
 
 /* Size that a layer shows, bytes. */

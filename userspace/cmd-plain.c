@@ -22,13 +22,16 @@ static int check_alone(const struct layer *layer, struct dm_chain_why *why)
 				       layer->meta.path, layer->meta.path);
 	if (ref->kind == DM_CHAIN_BACKING_RAW)
 		return dm_chain_refuse(why, -EINVAL,
-				       "%s still rests on the raw base %s: stream it away first",
-				       layer->meta.path, ref->path);
+				       "%s still rests on the raw base%s%s: stream it away first",
+				       layer->meta.path, *ref->path ? " " : "",
+				       ref->path);
 	if (ref->kind == DM_CHAIN_BACKING_LAYER) {
 		dm_chain_uuid_format(ref->uuid, uuid);
 		return dm_chain_refuse(why, -EINVAL,
-				       "%s still rests on the layer %s, last seen at %s: stream it away first",
-				       layer->meta.path, uuid, ref->path);
+				       "%s still rests on the layer %s%s%s: stream it away first",
+				       layer->meta.path, uuid,
+				       *ref->path ? ", last seen at " : "",
+				       ref->path);
 	}
 	return 0;
 }

@@ -39,8 +39,7 @@ static void inspect_raw(struct inspection *in, struct descent *d)
 
 	d->raw = true;
 	d->complete = true;
-	if (layer_open(&below, ref->path, NULL, LAYER_ANY | LAYER_META_ONLY,
-		       &why)) {
+	if (layer_open_raw(&below, ref, LAYER_META_ONLY, &why)) {
 		remark(in, "%sits raw base was not checked: %s", d->where,
 		       why.text);
 		return;

@@ -220,6 +220,17 @@ int layer_open(struct layer *layer, const char *path, const char *data,
 	return ret;
 }
 
+int layer_open_raw(struct layer *layer, const struct dm_chain_backing *ref,
+		   unsigned int flags, struct dm_chain_why *why)
+{
+	/* A path is a hint: a repair may have had to leave it out. */
+	if (*ref->path)
+		return layer_open(layer, ref->path, NULL, flags | LAYER_ANY,
+				  why);
+	*layer = (struct layer) { .data.fd = -1, .meta.fd = -1 };
+	return dm_chain_refuse(why, -ENOENT, "no path to it is recorded");
+}
+
 void layer_close(struct layer *layer)
 {
 	u32 i;

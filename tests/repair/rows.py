@@ -485,6 +485,8 @@ def rows_chain():
               "has shrunk from", REFUSED)
     yield Row("raw base away", move(lambda layer: layer.below[0][4:]),
               "its raw base was not checked", NOTE)
+    yield Row("raw base not named", backing(BACKING_PATH, bytes(256)),
+              "its raw base was not checked: no path to it is recorded", NOTE)
     yield Row("raw base a layer", raw_layer, "has become the layer", REFUSED)
 
 
