@@ -102,7 +102,7 @@ static int repair_layer(const char *path, const struct repair_options *options)
 		return complain_why(&why);
 	in->layer.meta.rehearsal = &rehearsal;
 	inspect(in);
-	inspect_print(in, true);
+	repair_print(&repair);
 	found = in->nr;
 	if (in->known && in->layer.sb.flags & DM_CHAIN_F_NEEDS_CHECK)
 		printf("%s: note: needs-check is set; it is cleared when nothing else is found\n",

@@ -152,6 +152,18 @@ static struct chosen *find_chosen(struct repair *repair,
 	return NULL;
 }
 
+void repair_print(struct repair *repair)
+{
+	struct inspection *in = &repair->in;
+	struct finding *f;
+
+	for (f = in->findings; f; f = f->next)
+		if (f->remedy == REMEDY_CHOICE && find_chosen(repair, f))
+			advise(f, "as it was chosen: %s",
+			       find_chosen(repair, f)->text);
+	inspect_print(in, true);
+}
+
 /* Return: 1 if something was written, 0 if there is nothing to be done. */
 static int remedy(struct repair *repair, const struct finding *f,
 		  struct dm_chain_why *why)

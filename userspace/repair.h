@@ -67,6 +67,9 @@ struct repair {
 	bool begun;
 };
 
+/* Print what was found, and what can be, or was chosen to be, done about it. */
+void repair_print(struct repair *repair);
+
 /**
  * repair_rehearse() - write everything that needs no guess
  * @repair: inspected; @repair->in has what is left afterwards
