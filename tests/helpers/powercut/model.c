@@ -423,17 +423,32 @@ static bool same(const struct model_op *op, enum model_value value, u64 seq)
 	return value == MODEL_TAG && seq == op->seq;
 }
 
+/* How many of the ops that touch this sector were about to be sent by @pos. */
+static unsigned int ops_before(const struct model *model,
+			       const struct model_sector *s, long pos)
+{
+	unsigned int from = 0, to = s->ops;
+
+	while (from < to) {
+		unsigned int mid = (from + to) / 2;
+
+		if (model->op[s->op[mid]].sent < pos)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
 bool model_legal(const struct model *model, u64 n, long pos,
 		 enum model_value value, u64 seq, enum model_value initial)
 {
 	const struct model_sector *s = &model->sector[n];
 	unsigned int i;
 
-	for (i = s->ops; i-- > 0;) {
+	for (i = ops_before(model, s, pos); i-- > 0;) {
 		const struct model_op *op = &model->op[s->op[i]];
 
-		if (op->sent >= pos)
-			continue;
 		if (same(op, value, seq))
 			return true;
 		if (op->durable < pos)
@@ -450,11 +465,9 @@ bool model_legal_frozen(const struct model *model,
 	const struct model_sector *s = &model->sector[n];
 	unsigned int i;
 
-	for (i = s->ops; i-- > 0;) {
+	for (i = ops_before(model, s, layer->frozen); i-- > 0;) {
 		const struct model_op *op = &model->op[s->op[i]];
 
-		if (op->sent >= layer->frozen)
-			continue;
 		if (same(op, value, seq))
 			return true;
 		if (op->acked < layer->freezing)
@@ -504,11 +517,9 @@ void model_explain(const struct model *model, u64 n, long pos, char *text,
 	unsigned int i;
 
 	text[0] = '\0';
-	for (i = s->ops; i-- > 0 && len + 64 < room;) {
+	for (i = ops_before(model, s, pos); i-- > 0 && len + 64 < room;) {
 		const struct model_op *op = &model->op[s->op[i]];
 
-		if (op->sent >= pos)
-			continue;
 		len += snprintf(text + len, room - len, " %c %llu%s;", op->kind,
 				(unsigned long long)op->seq,
 				op->durable < pos ? " durable" :

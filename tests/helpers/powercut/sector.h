@@ -43,21 +43,19 @@ static inline void powercut_sector_make(struct powercut_sector *s,
 					unsigned long long number,
 					unsigned long long seq)
 {
-	unsigned long long x = (number << 32 ^ seq << 8 ^ owner << 2 ^ kind) |
-			       1;
+	unsigned long long x = number << 32 ^ seq << 8 ^ owner << 2 ^ kind;
 	unsigned int i;
+
+	x = (x ^ x >> 31) * 0x9e3779b97f4a7c15ULL;
+	x ^= x >> 29;
 
 	s->magic = POWERCUT_MAGIC;
 	s->kind = kind;
 	s->owner = owner;
 	s->number = number;
 	s->seq = seq;
-	for (i = 0; i < 59; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		s->filler[i] = x;
-	}
+	for (i = 0; i < 59; i++)
+		s->filler[i] = x + i * 0xbf58476d1ce4e5b9ULL;
 }
 
 /* Is this, to the last byte, a sector that powercut_sector_make() made? */
