@@ -11,10 +11,14 @@ while [[ ${1-} = --* ]]; do
 	options+=("$1" "$2")
 	shift 2
 done
-for m in dm-flakey dm-delay dm-dust; do
+for m in dm-flakey dm-delay dm-dust sd_mod; do
 	modprobe -q $m
 done
 prepare
+if [ ! -e /sys/module/scsi_debug ] &&
+   modprobe -q scsi_debug dev_size_mb=1 delay=0; then
+	cleanups+=("modprobe -qr scsi_debug")
+fi
 pool 64 cache_size=1
 ktap_start $(($(count_of faults "$@") + 1))
 results_of chaintest "${options[@]}" run faults "$POOL" "$@"

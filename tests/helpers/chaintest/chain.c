@@ -131,9 +131,9 @@ char *chain_params(struct layer *const *layer, unsigned int nr,
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		data = dmd_devno(layer[i]->data->name);
+		data = slice_devno(layer[i]->data);
 		meta = layer_raw(layer[i]) ? ct_str("-") :
-		       dmd_devno(layer[i]->meta->name);
+		       slice_devno(layer[i]->meta);
 		longer = ct_str("%s %s %s %s", line, layer[i]->name, data,
 				meta);
 		free(line);

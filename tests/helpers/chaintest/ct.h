@@ -95,6 +95,7 @@ char *dmd_status(const char *name);
 char *dmd_table(const char *name);
 u32 dmd_events(const char *name);
 char *dmd_devno(const char *name);
+bool dmd_has_target(const char *name);
 unsigned int dmd_in_flight(const char *name);
 int dmd_open(const char *name, int flags);
 void dmd_cleanup_devices(bool only_release);
@@ -107,6 +108,7 @@ struct slice {
 	u64 start;		/* sector on the pool; of a plain slice */
 	struct slice *sub[4];	/* of a composed slice */
 	unsigned int nr_sub;
+	char *moved;		/* path of a device of another kind, or NULL */
 	int fd;			/* O_DIRECT */
 	struct slice *next;
 };
@@ -132,6 +134,15 @@ void slice_bad_blocks(const struct slice *s, u64 offset, u64 len);
 u64 slice_sectors_read(const struct slice *s);
 void slice_flush_fails(const struct slice *s, bool fails);
 void slice_drop(struct slice *s);
+void slice_move(struct slice *s, char *path);
+void slice_moved(struct slice *s, char *path);
+void slice_set_ro(const struct slice *s, bool ro);
+char *slice_path(const struct slice *s);
+char *slice_devno(const struct slice *s);
+
+/* scsi.c: a disk that can be taken out */
+void scsi_remove(void);
+char *scsi_insert(void);
 
 /* pattern.c: what sectors hold */
 void pattern_fill(void *buf, u32 tag, u64 lba, unsigned int sectors);

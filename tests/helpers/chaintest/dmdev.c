@@ -251,6 +251,25 @@ unsigned int dmd_in_flight(const char *name)
 	return n;
 }
 
+/* Does the kernel have such a target? */
+bool dmd_has_target(const char *name)
+{
+	struct dm_task *task = task_new(DM_DEVICE_LIST_VERSIONS, NULL);
+	struct dm_versions *v;
+	bool found = false;
+	u32 next = 0;
+
+	ct_check(!task_run(task), "the list of targets");
+	v = dm_task_get_versions(task);
+	do {
+		v = (void *)((char *)v + next);
+		found = found || !strcmp(v->name, name);
+		next = v->next;
+	} while (next);
+	dm_task_destroy(task);
+	return found;
+}
+
 int dmd_open(const char *name, int flags)
 {
 	char path[128];

@@ -36,13 +36,17 @@ struct scene;
 
 /**
  * struct fault - how a device misbehaves
+ * @prepare: before the chain is used, or NULL
+ * @mend: NULL: the slice is mended
  * @reads, @writes: fail, in all places or some
  * @lies: writes are acknowledged and lost
  * @vanishes: until the chain has been closed
  */
 struct fault {
 	const char *name;
+	void (*prepare)(struct scene *s);
 	void (*begin)(struct scene *s);
+	void (*mend)(struct scene *s);
 	bool reads;
 	bool writes;
 	bool lies;
@@ -54,6 +58,7 @@ struct fault {
  * @alt: by sector: what it may show besides the model's view
  * @failed: by sector and alternative: of a request that failed; the others were
  *	taken back, which only a flush forbids
+ * @lost: by block: its data may have been
  */
 struct scene {
 	struct chain *c;
@@ -63,6 +68,7 @@ struct scene {
 	u32 alt[SECTORS][ALTS];
 	bool failed[SECTORS][ALTS];
 	u8 nr[SECTORS];
+	bool lost[SIZE / BS];
 };
 
 static void may_show(struct scene *s, u64 sector, u32 tag, bool failed)
@@ -94,7 +100,7 @@ static void forbid_reverts(struct scene *s)
 
 static bool can_revert(const struct scene *s)
 {
-	return s->fault->lies || s->fault->vanishes;
+	return s->role >= TOP && (s->fault->lies || s->fault->vanishes);
 }
 
 /* A whole-block request unless it is a write. Return: its error. */
@@ -128,6 +134,8 @@ static int request(struct scene *s, enum io_op op, u64 offset, u64 len)
 	} else {
 		model_zero(c, offset, len);
 	}
+	for (b = offset / BS; b * BS < offset + len; b++)
+		s->lost[b] = s->fault->lies && s->role == TOP;
 	return r;
 }
 
@@ -216,6 +224,35 @@ static void begin_bad_blocks(struct scene *s)
 	disk_free(d);
 }
 
+/* From the slice to a disk that can be taken out. */
+static void to_disk(struct scene *s)
+{
+	char *disk = scsi_insert();
+
+	chain_close(s->c);
+	slice_move(s->slice, disk);
+	chain_open(s->c);
+	/* As in the other scenes, it is not the first write that meets the fault. */
+	chain_write(s->c, 0, BS);
+	chain_flush(s->c);
+}
+
+static void begin_removed(struct scene *s)
+{
+	scsi_remove();
+}
+
+/* The chain still has what was removed: it is another disk now. */
+static void insert(struct scene *s)
+{
+	char *old = s->slice->moved;
+	char *disk = scsi_insert();
+
+	ct_check(strcmp(old, disk), "it is %s again", disk);
+	slice_moved(s->slice, disk);
+	free(old);
+}
+
 static const struct fault faults[] = {
 	{ .name = "errors", .begin = begin_errors, .reads = true,
 	  .writes = true },
@@ -223,8 +260,11 @@ static const struct fault faults[] = {
 	{ .name = "lost-writes", .begin = begin_lost_writes, .lies = true },
 	{ .name = "bad-blocks", .begin = begin_bad_blocks, .reads = true },
 	{ .name = "slow", .begin = begin_slow },
+	{ .name = "read-only" },
 	{ .name = "vanishes", .begin = begin_errors, .reads = true,
 	  .writes = true, .vanishes = true },
+	{ .name = "removed", .prepare = to_disk, .begin = begin_removed,
+	  .mend = insert, .reads = true, .writes = true, .vanishes = true },
 };
 
 /* The model becomes what is found. */
@@ -256,6 +296,8 @@ static unsigned int check_reads(struct scene *s, bool broken, bool now)
 	int r;
 
 	for (b = 0; b < SIZE / BS; b++) {
+		if (s->lost[b])
+			continue;
 		r = io_do(s->c->fd, IO_READ, b * BS, BS, buf);
 		ct_check(!r || (broken && s->fault->reads &&
 				!roles[s->role].map && may_be_read_from(s, b)),
@@ -320,7 +362,29 @@ static struct scene *scene_new(void)
 	verify_all(c);
 	s->slice = roles[s->role].map ? c->layer[roles[s->role].layer]->meta :
 					c->layer[roles[s->role].layer]->data;
+	if (s->fault->prepare)
+		s->fault->prepare(s);
 	return s;
+}
+
+static void mend(struct scene *s)
+{
+	if (s->fault->mend)
+		s->fault->mend(s);
+	else
+		slice_mend(s->slice);
+}
+
+/* What is lost is written over, in whole blocks. */
+static void write_over(struct scene *s)
+{
+	u64 b;
+
+	for (b = 0; b < SIZE / BS; b++) {
+		if (s->lost[b])
+			chain_write(s->c, b * BS, BS);
+		s->lost[b] = false;
+	}
 }
 
 /* From here on all is as it was before. */
@@ -328,6 +392,7 @@ static void recovered(struct scene *s)
 {
 	struct chain *c = s->c;
 
+	write_over(s);
 	chain_flush(c);
 	ct_check(mode_is(c, "rw") && !mode_is(c, "needs_check"), "status: %s",
 		 dmd_status(c->dev));
@@ -335,7 +400,7 @@ static void recovered(struct scene *s)
 	verify_disk_view(c);
 	chain_fill(c, 10);
 	verify_all(c);
-	chain_stream(c, 2, -1);
+	chain_stream(c, c->nr - 1, -1);
 	verify_all(c);
 	chain_close(c);
 	verify_closed(c);
@@ -405,13 +470,48 @@ static void cell(void)
 	check_reads(s, true, true);
 
 	if (s->fault->vanishes || s->fault->lies) {
+		if (s->fault->mend)
+			mend(s);
+		check_reads(s, true, true);
 		close_broken(s);
-		slice_mend(s->slice);
+		if (!s->fault->mend)
+			mend(s);
 		open_again(s);
 		check_reads(s, false, false);
 	} else {
-		slice_mend(s->slice);
+		mend(s);
 	}
+	recovered(s);
+}
+
+/*
+ * A device nobody may write to any more, from an activation on. Only the active
+ * layer's matter to the device, and the top's to a job. When it may be written to
+ * again, the table is loaded anew.
+ */
+static void read_only(void)
+{
+	struct scene *s = scene_new();
+	struct chain *c = s->c;
+	const char *mode = s->role >= TOP ? "ro" : "rw";
+	unsigned int failed;
+
+	chain_close(c);
+	slice_set_ro(s->slice, true);
+	chain_open(c);
+	ct_check(mode_is(c, mode) && !mode_is(c, "needs_check"), "status: %s",
+		 dmd_status(c->dev));
+	check_reads(s, false, true);
+	failed = requests(s);
+	ct_check(failed == (s->role >= TOP ? OPS : 0), "%u requests fail", failed);
+	check_reads(s, false, true);
+	if (s->role == BASE)
+		chain_stream(c, 1, -1);
+	else
+		must_refuse(c, EROFS, s->role >= TOP ? "read-only" : "B",
+			    "stream top %s", s->role >= TOP ? "E" : "B");
+	slice_set_ro(s->slice, false);
+	chain_release(c);
 	recovered(s);
 }
 
@@ -421,12 +521,41 @@ const struct scenario faults_scenarios[] = {
 	{ "faults", "base-write-errors", cell },
 	{ "faults", "base-bad-blocks", cell },
 	{ "faults", "base-slow", cell },
+	{ "faults", "base-vanishes", cell },
+	{ "faults", "base-removed", cell },
+	{ "faults", "base-lost-writes", cell },
+	{ "faults", "base-read-only", read_only },
 	{ "faults", "middle-errors", cell },
+	{ "faults", "middle-write-errors", cell },
+	{ "faults", "middle-bad-blocks", cell },
+	{ "faults", "middle-slow", cell },
+	{ "faults", "middle-vanishes", cell },
+	{ "faults", "middle-removed", cell },
+	{ "faults", "middle-lost-writes", cell },
+	{ "faults", "middle-read-only", read_only },
 	{ "faults", "middle-map-errors", cell },
+	{ "faults", "middle-map-write-errors", cell },
+	{ "faults", "middle-map-bad-blocks", cell },
+	{ "faults", "middle-map-slow", cell },
+	{ "faults", "middle-map-vanishes", cell },
+	{ "faults", "middle-map-removed", cell },
+	{ "faults", "middle-map-lost-writes", cell },
+	{ "faults", "middle-map-read-only", read_only },
+	{ "faults", "top-errors", cell },
+	{ "faults", "top-write-errors", cell },
 	{ "faults", "top-bad-blocks", cell },
+	{ "faults", "top-slow", cell },
+	{ "faults", "top-vanishes", cell },
+	{ "faults", "top-removed", cell },
+	{ "faults", "top-lost-writes", cell },
+	{ "faults", "top-read-only", read_only },
 	{ "faults", "top-map-errors", cell },
+	{ "faults", "top-map-write-errors", cell },
 	{ "faults", "top-map-bad-blocks", cell },
+	{ "faults", "top-map-slow", cell },
 	{ "faults", "top-map-vanishes", cell },
+	{ "faults", "top-map-removed", cell },
+	{ "faults", "top-map-read-only", read_only },
 	{ "faults", "top-map-lost-writes", cell },
 	{ }
 };

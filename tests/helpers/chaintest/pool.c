@@ -236,7 +236,7 @@ void slice_slow(const struct slice *s, unsigned int ms)
 
 /*
  * Sectors that cannot be read until they are written. Plain slices only; may be
- * called again for more.
+ * called again for more. Skips the scenario where the kernel has no dm-dust.
  */
 void slice_bad_blocks(const struct slice *s, u64 offset, u64 len)
 {
@@ -244,6 +244,8 @@ void slice_bad_blocks(const struct slice *s, u64 offset, u64 len)
 	u64 sector;
 	int r;
 
+	if (!dmd_has_target("dust"))
+		ct_skip("the kernel has no dm-dust");
 	/* The table of a dust has the sector size last. */
 	if (strcmp(strrchr(table, ' '), " 512")) {
 		struct dm_seg seg = { s->size / SECTOR, "dust",
@@ -298,6 +300,54 @@ void slice_flush_fails(const struct slice *s, bool fails)
 	seg[1].params = ct_str("%s %llu 0 1 1 error_writes", pool_devno,
 			       s->start + seg[0].sectors);
 	dmd_swap(s->name, seg, 2);
+}
+
+/* The kernel lets nobody open it for writing who has not done so by now. */
+void slice_set_ro(const struct slice *s, bool ro)
+{
+	int on = ro;
+
+	ct_check(!ioctl(s->fd, BLKROSET, &on), "BLKROSET: %m");
+}
+
+/**
+ * slice_moved() - what a slice is has moved to another device
+ * @path: kept
+ */
+void slice_moved(struct slice *s, char *path)
+{
+	close(s->fd);
+	s->moved = path;
+	s->fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	ct_check(s->fd >= 0, "%s: %m", path);
+}
+
+/* The same, and its content goes with it. */
+void slice_move(struct slice *s, char *path)
+{
+	void *buf = io_buf(s->size);
+
+	slice_read(s, 0, buf, s->size);
+	slice_moved(s, path);
+	slice_write(s, 0, buf, s->size);
+	free(buf);
+}
+
+char *slice_path(const struct slice *s)
+{
+	return s->moved ? ct_str("%s", s->moved) :
+			  ct_str("/dev/mapper/%s", s->name);
+}
+
+/* As tables have it. */
+char *slice_devno(const struct slice *s)
+{
+	struct stat st;
+
+	if (!s->moved)
+		return dmd_devno(s->name);
+	ct_check(!stat(s->moved, &st), "%s: %m", s->moved);
+	return ct_str("%u:%u", major(st.st_rdev), minor(st.st_rdev));
 }
 
 /* Take the device away for good. */

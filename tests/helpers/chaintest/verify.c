@@ -293,7 +293,7 @@ void verify_disk_view(struct chain *c)
 
 static void run_check(const struct layer *l)
 {
-	char *dev = ct_str("/dev/mapper/%s", l->meta->name);
+	char *dev = slice_path(l->meta);
 	int status;
 	pid_t pid;
 
