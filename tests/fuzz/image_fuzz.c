@@ -14,25 +14,31 @@
 #include "images.h"
 #include "sample.h"
 
-/* The newer right slot of a pair of pages, NULL if none is. */
+/*
+ * The newer right slot of a pair of pages, NULL if none is, or if there is hardly
+ * a higher number for the next one.
+ */
 static const struct dm_chain_disk_page *right_page(enum image_layer image,
 						   const struct layer *layer,
 						   unsigned int first, u32 index,
 						   bool *both)
 {
 	const char *magic = first == IMAGE_DIR ? DM_CHAIN_DIR_MAGIC : DM_CHAIN_MAP_MAGIC;
-	const struct dm_chain_disk_page *page[2];
-	bool right[2];
-	int i;
+	const struct dm_chain_disk_page *page[2], *newer = NULL;
+	unsigned int i, right = 0;
 
 	for (i = 0; i < 2; i++) {
 		page[i] = image_page(image, first + i);
-		right[i] = edit_page_right(page[i], magic, layer->sb.uuid, index);
+		if (!edit_page_right(page[i], magic, layer->sb.uuid, index))
+			continue;
+		right++;
+		if (!newer || dm_chain_page_seq(page[i]) > dm_chain_page_seq(newer))
+			newer = page[i];
 	}
-	*both = right[0] && right[1];
-	if (*both)
-		return page[dm_chain_page_seq(page[1]) > dm_chain_page_seq(page[0])];
-	return right[0] ? page[0] : right[1] ? page[1] : NULL;
+	if (newer && dm_chain_page_seq(newer) >> 63)
+		newer = NULL;
+	*both = newer && right == 2;
+	return newer;
 }
 
 /* Was the layer made with another geometry, so that its pages are elsewhere? */
