@@ -219,28 +219,44 @@ static void fuzz_uuid(struct input *in, enum image_layer image)
 	done(&r);
 }
 
+/* "--choose WHAT", or nothing: half of the time, and where the input ends. */
+static const char *take_choice(struct input *in)
+{
+	static const char *const choices[] = {
+		"super=A", "super=B", "dir:0=A", "dir:0=B", "dir:0=scan", "map:0=A", "map:0=B",
+		"map:0=below", "map:0=data", "map:0=zero", "map:1=below", "map:2=zero",
+	};
+	u32 n = take_below(in, 2 * ARRAY_SIZE(choices));
+
+	return n < ARRAY_SIZE(choices) ? NULL : choices[n - ARRAY_SIZE(choices)];
+}
+
 /* Put right, the layer is clean, shows what it showed, and can be had back. */
-static void fuzz_repair(enum image_layer image)
+static void fuzz_repair(struct input *in, enum image_layer image)
 {
 	char undo[64], *path = (char *)image_path(image);
+	char *choice = (char *)take_choice(in);
 	char *check[3] = { "check", path, NULL };
-	char *dry[3] = { "repair", path, NULL };
-	char *yes[6] = { "repair", "--yes", "--undo", undo, path, NULL };
+	char *dry[5] = { "repair", path, choice ? "--choose" : NULL, choice, NULL };
+	char *yes[8] = { "repair", "--yes", "--undo", undo, path, dry[2], choice, NULL };
 	char *back[6] = { "repair", "--yes", "--restore", undo, path, NULL };
 	u32 pages = page_sum(), states, other;
 	struct result r;
-	bool was;
+	bool was, all;
 
 	images_heal();
 	snprintf(undo, sizeof(undo), "/dev/shm/dm-chain-fuzz-%d", getpid());
-	was = readable(image, &states);
-	run(&r, cmd_repair, 2, dry);
+	/* What was chosen may show something else. */
+	was = readable(image, &states) && !choice;
+	run(&r, cmd_repair, choice ? 4 : 2, dry);
 	check_result(&r);
 	must(pages == page_sum(), "a rehearsal changed something");
+	all = !r.status || strstr(r.err, ", leaves 0 of ");
 	done(&r);
 
-	run(&r, cmd_repair, 5, yes);
+	run(&r, cmd_repair, choice ? 7 : 5, yes);
 	check_result(&r);
+	must(all == !r.status, "not what was rehearsed: %s%s", r.out, r.err);
 	if (pages == page_sum()) {
 		must(!strstr(r.out, "repaired,"), "it says %s", r.out);
 	} else {
@@ -305,7 +321,7 @@ void fuzz_one(struct input *in)
 		else if (what == 2)
 			fuzz_uuid(in, image);
 		else if (what == 4)
-			fuzz_repair(image);
+			fuzz_repair(in, image);
 		else
 			fuzz_rebase(in, image);
 	}
