@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One bug of each kind that the kernel "san" has to find, named by the parameter
- * "bug". The load succeeds: it is the kernel that has to complain.
+ * One bug of each kind that the kernels with checkers have to find, named by the
+ * parameter "bug". The load succeeds: it is the kernel that has to complain.
  */
 #include <linux/delay.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -144,6 +146,33 @@ static void free_queued_work(void)
 	kfree(work);
 }
 
+static int count_to_a_million(void *counter)
+{
+	unsigned int *n = counter, i;
+
+	for (i = 0; i < 1000000; i++) {
+		(*n)++;
+		barrier();
+	}
+	return 0;
+}
+
+/* For both a value that changes while it is looked at. */
+static void unlocked_counter(void)
+{
+	static unsigned int counter;
+	struct task_struct *other;
+
+	other = kthread_create(count_to_a_million, &counter, "planted");
+	if (IS_ERR(other))
+		return;
+	get_task_struct(other);
+	wake_up_process(other);
+	count_to_a_million(&counter);
+	kthread_stop(other);
+	put_task_struct(other);
+}
+
 static void panic_now(void)
 {
 	panic("planted");
@@ -165,6 +194,7 @@ static const struct {
 	{ "rcu-without-lock", rcu_without_lock },
 	{ "list-corruption", list_corruption },
 	{ "free-queued-work", free_queued_work },
+	{ "data-race", unlocked_counter },
 	{ "panic", panic_now },
 };
 
