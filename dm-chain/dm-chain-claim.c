@@ -39,7 +39,7 @@ void dm_chain_job_adopt(struct dm_chain *chain, struct dm_chain_layer *layer)
 	/* A job that nobody drives stays as long as the layer. */
 	if (layer->job && !layer->job_md &&
 	    !claim_id_used(chain, layer->job->id))
-		layer->job_md = chain->md;
+		WRITE_ONCE(layer->job_md, chain->md);
 	mutex_unlock(&dm_chains_lock);
 }
 
@@ -61,7 +61,8 @@ int dm_chain_job_claim(struct dm_chain *chain, const struct dm_chain_slot *slot,
 				    "top '%s' has a job of another device",
 				    slot->name);
 	} else {
-		slot->layer->job_md = chain->md;
+		/* Devices that share the layer ask with READ_ONCE() whose job it is. */
+		WRITE_ONCE(slot->layer->job_md, chain->md);
 		slot->layer->job_live = true;
 	}
 	mutex_unlock(&dm_chains_lock);
@@ -73,7 +74,7 @@ void dm_chain_job_unclaim(struct dm_chain_layer *layer)
 	mutex_lock(&dm_chains_lock);
 	layer->job_live = false;
 	if (!layer->job)
-		layer->job_md = NULL;
+		WRITE_ONCE(layer->job_md, NULL);
 	mutex_unlock(&dm_chains_lock);
 }
 
@@ -84,7 +85,7 @@ void dm_chain_job_free(struct dm_chain_layer *layer)
 	if (!job)
 		return;
 	/* Its device was suspended, so neither it nor a unit runs. */
-	layer->job = NULL;
+	WRITE_ONCE(layer->job, NULL);
 	dm_chain_job_put(job);
 }
 
@@ -109,7 +110,7 @@ void dm_chain_jobs_leave(struct dm_chain *chain, const struct dm_chain *next)
 
 		if (layer && layer->job_md == chain->md &&
 		    !chain_has(next, layer))
-			layer->job_md = NULL;
+			WRITE_ONCE(layer->job_md, NULL);
 	}
 }
 

@@ -38,12 +38,13 @@ void dm_chain_passdown_add(struct dm_chain *chain, u64 block, u64 count)
 	last = list_empty(&chain->passdown) ? NULL :
 	       list_last_entry(&chain->passdown, struct dm_chain_passdown, list);
 	if (last && last->end == block) {
-		last->end += count;
+		/* The work has it in hand, perhaps. */
+		WRITE_ONCE(last->end, last->end + count);
 	} else if (pd && chain->nr_passdown < DM_CHAIN_MAX_PASSDOWN) {
 		pd->block = block;
 		pd->end = block + count;
 		list_add_tail(&pd->list, &chain->passdown);
-		chain->nr_passdown++;
+		WRITE_ONCE(chain->nr_passdown, chain->nr_passdown + 1);
 		pd = NULL;
 	}
 	spin_unlock_irq(&chain->defer_lock);
@@ -149,7 +150,7 @@ void dm_chain_passdown_work(struct work_struct *work)
 
 		if (!chain->passdown_held) {
 			if (stop) {
-				dm_chain_passdown_next(chain, pd->end - pd->block);
+				dm_chain_passdown_next(chain, READ_ONCE(pd->end) - pd->block);
 				continue;
 			}
 			block = pd->block;

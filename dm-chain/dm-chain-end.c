@@ -45,7 +45,7 @@ static void job_stop(struct dm_chain_job *job,
 	}
 	job->found = true;
 	/* The plan at hand does not know what was copied behind the failure. */
-	job->reaim = true;
+	WRITE_ONCE(job->reaim, true);
 	job->finalize = false;
 	spin_unlock(&job->lock);
 

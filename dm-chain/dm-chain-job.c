@@ -225,7 +225,8 @@ void dm_chain_job_set_state(struct dm_chain_job *job,
 	lockdep_assert_held(&job->chain->lock);
 	WARN_ON_ONCE(!dm_chain_job_transition_allowed(job->state, state));
 	spin_lock(&job->lock);
-	job->state = state;
+	/* Pairs with READ_ONCE() in dm_chain_job_record(). */
+	WRITE_ONCE(job->state, state);
 	spin_unlock(&job->lock);
 }
 
@@ -403,7 +404,8 @@ static void job_aim(struct dm_chain_job *job)
 
 	lockdep_assert_held(&chain->lock);
 	lockdep_assert_held(&job->lock);
-	job->reaim = false;
+	/* Pairs with READ_ONCE() in copy_load() and unit_copy_below(). */
+	WRITE_ONCE(job->reaim, false);
 	if (dm_chain_job_positions(job, &top, &bottom)) {
 		dm_chain_walk_aim(&job->walk, chain, top, bottom);
 	} else if (!job->held) {

@@ -362,10 +362,9 @@ void dm_chain_layer_recount(struct dm_chain_layer *layer, u32 page,
 	u32 data, zero;
 
 	dm_chain_state_count(payload, &data, &zero);
-	layer->allocated += data;
-	layer->allocated -= *count & 0xffff;
-	layer->zeroes += zero;
-	layer->zeroes -= *count >> 16;
+	/* dm_chain_layer_counts() does not always get the lock. */
+	WRITE_ONCE(layer->allocated, layer->allocated + data - (*count & 0xffff));
+	WRITE_ONCE(layer->zeroes, layer->zeroes + zero - (*count >> 16));
 	*count = data | zero << 16;
 }
 

@@ -73,7 +73,8 @@ static int record_write(struct dm_chain_job *job, enum dm_chain_job_state state)
 	top->next = top->sb;
 	spin_lock(&job->lock);
 	record_fill(job, state, &top->next.job);
-	job->unrecorded = false;
+	/* Pairs, here and below, with READ_ONCE() in job_rest(). */
+	WRITE_ONCE(job->unrecorded, false);
 	job->recorded = jiffies;
 	spin_unlock(&job->lock);
 	r = dm_chain_meta_write_sb(top);
@@ -81,7 +82,8 @@ static int record_write(struct dm_chain_job *job, enum dm_chain_job_state state)
 		top->owes_result = false;
 	spin_lock(&job->lock);
 	/* What failed may have been written nevertheless. */
-	job->unrecorded |= r;
+	if (r)
+		WRITE_ONCE(job->unrecorded, true);
 	if (!r)
 		job->state = state;
 	spin_unlock(&job->lock);
@@ -154,7 +156,7 @@ int dm_chain_job_record_result(struct dm_chain_job *job,
 	top->owes_result = r && !backing;
 	spin_lock(&job->lock);
 	if (r)
-		job->unrecorded = true;
+		WRITE_ONCE(job->unrecorded, true);
 	else if (status == DM_CHAIN_RESULT_CANCELLED)
 		job->state = DM_CHAIN_JOB_ABORTING;
 	spin_unlock(&job->lock);
@@ -301,9 +303,9 @@ static int revive_entry(struct dm_chain *chain, struct dm_chain_table *t,
 		job->announced = job->state;
 		job->held = true;
 	}
-	layer->job_md = chain->md;
+	WRITE_ONCE(layer->job_md, chain->md);
 	layer->job_live = !shared && !job->held;
-	layer->job = job;
+	WRITE_ONCE(layer->job, job);
 	WRITE_ONCE(layer->unversioned, true);
 	mutex_unlock(&dm_chains_lock);
 	return 0;

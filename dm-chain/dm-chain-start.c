@@ -225,7 +225,8 @@ static void job_set_speed(struct dm_chain_job *job, u64 speed)
 	else
 		left = div64_u64(left * job->speed, speed);
 	job->due = ktime_add_ns(now, left);
-	job->speed = speed;
+	/* Pairs with READ_ONCE() in copy_look(). */
+	WRITE_ONCE(job->speed, speed);
 }
 
 /*
@@ -242,7 +243,8 @@ static int job_set_rate(struct dm_chain_job *job,
 		dm_chain_pace_set(&job->pace, msg->value, job->pace.ceiling);
 	else
 		dm_chain_pace_set(&job->pace, job->pace.floor, msg->value);
-	job->unrecorded = true;
+	/* Pairs with READ_ONCE() in job_rest(). */
+	WRITE_ONCE(job->unrecorded, true);
 	dm_chain_job_kick(job);
 	spin_unlock(&job->lock);
 	return 0;
@@ -340,7 +342,7 @@ static int job_finalize(struct dm_chain_job *job, struct dm_chain_why *why)
 	job->io_status = DM_CHAIN_IO_OK;
 	job->error = 0;
 	/* Once more over the map: a job ends behind a pass that found nothing. */
-	job->reaim = true;
+	WRITE_ONCE(job->reaim, true);
 	dm_chain_job_kick(job);
 	spin_unlock(&job->lock);
 	return 0;
