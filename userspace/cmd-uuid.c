@@ -14,10 +14,10 @@
  *
  * with a flush after each step. Interrupted, the layer is refused: it needs a
  * check, and a page of it carries a UUID that is not the superblock's. Then
- * this command is simply repeated: in that state it takes of the two slots of
- * a page the newer one that is intact, whatever its UUID. That cannot pick up
- * something foreign: of a page that the directory names, both slots have been
- * written by this layer.
+ * this command is simply repeated, or, if it did not get to step 2, after a check.
+ * In that state it takes of the two slots of a page the newer one that is intact,
+ * whatever its UUID. That cannot pick up something foreign: of a page that the
+ * directory names, both slots have been written by this layer.
  */
 #include <errno.h>
 #include <linux/string.h>

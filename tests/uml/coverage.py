@@ -7,6 +7,10 @@ What gcov counted, added up over the .gcda files anywhere below the directories
 COUNTERS: of each file of SOURCE-DIR, how many lines and branches have run. What was
 compiled several times has run if one of them has.
 
+Not counted are the branches of lines with a macro that brings its own (UNCOUNTED): those
+that say that the module itself is wrong, that write to the kernel's log at most so often,
+or that give a reason only to who wants one. Whether such a line has run does count.
+
 LIST says what has to be: for SOURCE-DIR a line of its name, "*" and the least percentage
 of lines and of branches; and what is known not to run: for each function its file, its
 name, at most how many of its lines, and why. "missing" shows the lines and the branches,
@@ -15,9 +19,14 @@ is a report and fails where less has run than LIST wants; it ends with a line "N
 """
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+
+
+UNCOUNTED = re.compile(r"\b(WARN_ON(_ONCE)?|lockdep_assert_\w+|DM(ERR|WARN|INFO)(_LIMIT)?|"
+                       r"dm_chain_refuse)\(")
 
 
 class Line:
@@ -90,7 +99,17 @@ def read(source, directories):
             for line in described["lines"]:
                 number = line["line_number"]
                 lines.setdefault(number, Line()).add(line, line.get("function_name"))
+    for name, lines in files.items():
+        for number, text in enumerate(source_text(source, name), 1):
+            if number in lines and UNCOUNTED.search(text):
+                lines[number].ways = []
     return files
+
+
+def source_text(source, name):
+    """Its lines."""
+    with open(os.path.join(source, name), encoding="utf-8") as f:
+        return f.read().splitlines()
 
 
 def numbers(lines):
@@ -140,8 +159,7 @@ def known(path):
 
 def missing(files, source):
     for name, lines in sorted(files.items()):
-        with open(os.path.join(source, name), encoding="utf-8") as f:
-            text = f.read().splitlines()
+        text = source_text(source, name)
         for number, line in sorted(lines.items()):
             if not line.count or taken(line.ways) < len(line.ways):
                 ways = "".join("+" if way else "-" for way in line.ways)
