@@ -209,7 +209,10 @@ void dm_chain_job_settle(struct dm_chain *chain, struct dm_chain_layer *layer,
 	if (!job || !job->stopped)
 		return;
 	spin_lock(&job->lock);
-	moved = durable && job->durable.cursor != job->now.cursor;
+	/* What was saved lately is not in the record. */
+	moved = durable && (job->durable.cursor != job->now.cursor ||
+			    job->durable.copied != layer->sb.job.copied ||
+			    job->durable.zeroed != layer->sb.job.zeroed);
 	if (moved && !job->pass) {
 		job->durable = job->now;
 		job->durable.cursor = dm_chain_job_low(job);

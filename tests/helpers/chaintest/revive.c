@@ -247,6 +247,8 @@ static void intermediate(void)
 	ct_wait(done(c), "the job does not begin");
 	s->state = RUNS;
 	s->copied = done(c);
+	/* Meanwhile the job commits what it did, and has not recorded it yet. */
+	ct_sleep_ms(2000);
 	chain_close(c);
 	chain_open(c);
 	check(s, "remove and create");
