@@ -42,8 +42,12 @@ extern const char *ct_plant;
 bool ct_plants(const char *kind);
 /* --series N: other random numbers. */
 extern unsigned int ct_series;
+/* --step N: of many tries only every N-th. */
+extern unsigned int ct_step;
 /* The name of the scenario that runs. */
 extern const char *ct_scenario;
+/* main.c: the time limit begins anew */
+void ct_part(pid_t pid);
 
 #define ct_check(cond, ...) \
 	do { \
@@ -143,6 +147,13 @@ char *slice_devno(const struct slice *s);
 /* scsi.c: a disk that can be taken out */
 void scsi_remove(void);
 char *scsi_insert(void);
+
+/* inject.c: allocations of the module that fail */
+enum inject { INJECT_SLAB, INJECT_PAGE, NR_INJECT };
+
+void inject_init(void);
+void inject_arm(enum inject kind, unsigned int n);
+bool inject_disarm(enum inject kind);
 
 /* pattern.c: what sectors hold */
 void pattern_fill(void *buf, u32 tag, u64 lba, unsigned int sectors);
@@ -333,6 +344,7 @@ void verify_reopened(struct chain *c);
 u64 *devices_hash(const struct chain *c);
 void verify_untouched(const struct chain *c, const u64 *before);
 void must_be_zero(struct chain *c, u64 from, u64 to);
+void verify_settle(struct chain *c, u64 offset, u64 len, u32 tag);
 
 /* writers.c */
 struct writers *writers_start(struct chain *c);
@@ -377,6 +389,7 @@ extern const struct scenario onerror_scenarios[];
 extern const struct scenario nospace_scenarios[];
 extern const struct scenario revive_scenarios[];
 extern const struct scenario record_scenarios[];
+extern const struct scenario failnth_scenarios[];
 extern const struct scenario faults_scenarios[];
 
 #endif

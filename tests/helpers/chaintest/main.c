@@ -6,7 +6,7 @@
  *	chaintest [OPTION...] run SUITE POOL [SCENARIO...]
  *
  * --plant view|states|data|map|counts makes the model wrong, --series N draws
- * other random numbers.
+ * other random numbers. --step N makes only every N-th of many similar tries.
  *
  * "run" prints "ok NAME", "not ok NAME" or "ok NAME # SKIP" for each scenario,
  * with "# ..." lines before it; it exits 0 unless it could not run them.
@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,25 +48,43 @@ static const struct scenario *const all[] = {
 	nospace_scenarios,
 	revive_scenarios,
 	record_scenarios,
+	failnth_scenarios,
 	faults_scenarios,
 };
 
 static void usage(void)
 {
 	fputs("usage: chaintest list SUITE\n"
-	      "       chaintest [--plant KIND] [--series N] run SUITE POOL [SCENARIO...]\n",
+	      "       chaintest [--plant KIND] [--series N] [--step N] run SUITE POOL [SCENARIO...]\n",
 	      stderr);
 	exit(2);
+}
+
+/* The part of a scenario that runs; shared with its process. */
+static struct {
+	u64 start;
+	pid_t pid;
+} *part;
+
+/**
+ * ct_part() - a scenario has begun another of its parts
+ * @pid: the process that does it; 0: the scenario's
+ *
+ * The time limit is that of a part.
+ */
+void ct_part(pid_t pid)
+{
+	part->start = ct_now_ms();
+	part->pid = pid;
 }
 
 /* Return: the wait status, or -1 at the time limit. */
 static int wait_for(pid_t pid)
 {
-	u64 end = ct_now_ms() + TIME_LIMIT_MS;
 	int status;
 
 	while (!waitpid(pid, &status, WNOHANG)) {
-		if (ct_now_ms() > end)
+		if (ct_now_ms() > part->start + TIME_LIMIT_MS)
 			return -1;
 		ct_sleep_ms(5);
 	}
@@ -104,6 +123,7 @@ static void run(const struct scenario *s, const char *pool)
 	pid_t pid;
 
 	fflush(stdout);
+	ct_part(0);
 	pid = fork();
 	if (pid < 0) {
 		perror("fork");
@@ -119,10 +139,12 @@ static void run(const struct scenario *s, const char *pool)
 	status = wait_for(pid);
 	if (status == -1) {
 		ct_note("FAILED: no end within %d s", TIME_LIMIT_MS / 1000);
-		show_stacks(pid);
+		show_stacks(part->pid ?: pid);
 		/* What hangs in the kernel has to be let go first. */
 		dmd_cleanup_devices(true);
 		kill(pid, SIGKILL);
+		if (part->pid)
+			kill(part->pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	} else if (WIFSIGNALED(status)) {
 		ct_note("FAILED: signal %d", WTERMSIG(status));
@@ -156,6 +178,9 @@ int main(int argc, char **argv)
 	while (argc > 2 && !strncmp(argv[1], "--", 2)) {
 		if (!strcmp(argv[1], "--plant"))
 			ct_plant = argv[2];
+		else if (!strcmp(argv[1], "--step") &&
+			 !kstrtouint(argv[2], 10, &ct_step) && ct_step)
+			;
 		else if (strcmp(argv[1], "--series") ||
 			 kstrtouint(argv[2], 10, &ct_series))
 			usage();
@@ -169,6 +194,12 @@ int main(int argc, char **argv)
 		usage();
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	part = mmap(NULL, sizeof(*part), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (part == MAP_FAILED) {
+		perror("mmap");
+		return 1;
+	}
 	dmd_init();
 	if (!list)
 		dmd_cleanup_devices(false);

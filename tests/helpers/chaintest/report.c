@@ -15,6 +15,7 @@
 
 const char *ct_plant = "";
 unsigned int ct_series;
+unsigned int ct_step = 1;
 const char *ct_scenario;
 
 static int kmsg_fd = -1;

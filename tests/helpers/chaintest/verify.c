@@ -396,3 +396,32 @@ void must_be_zero(struct chain *c, u64 from, u64 to)
 	}
 	free(buf);
 }
+
+/**
+ * verify_settle() - after a request that failed
+ * @tag: what it would have written
+ *
+ * Each sector must read as before or as the request wanted it; the model becomes
+ * what is found. Which of its blocks the active layer took is open.
+ */
+void verify_settle(struct chain *c, u64 offset, u64 len, u32 tag)
+{
+	u64 s, b, end = offset + len;
+	u8 *buf = io_buf(len);
+	int r = io_do(c->fd, IO_READ, offset, len, buf);
+
+	ct_check(!r, "read of %llu at %llu: %s", len, offset, strerror(-r));
+	for (s = offset / SECTOR; s < end / SECTOR; s++) {
+		const u8 *sector = buf + s * SECTOR - offset;
+
+		ct_check(pattern_is(sector, c->view[s], s) ||
+			 pattern_is(sector, tag, s),
+			 "sector %llu shows %s, expected write %u or %u", s,
+			 pattern_describe(sector), c->view[s], tag);
+		if (!pattern_is(sector, c->view[s], s))
+			c->view[s] = tag;
+	}
+	for (b = offset / c->block_size; b * c->block_size < end; b++)
+		chain_active(c)->may[b] |= MAY_DATA | MAY_ZERO;
+	free(buf);
+}
