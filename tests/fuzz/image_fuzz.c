@@ -123,6 +123,14 @@ static PLAIN void check_states(const struct layer *layer)
 		if (block < layer_blocks(layer))
 			count[state] += min(run, layer_blocks(layer) - block);
 	}
+	/* Two blocks that are in two map pages. */
+	for (block = DM_CHAIN_BLOCKS_PER_PAGE - 1; block + 1 < blocks;
+	     block += DM_CHAIN_BLOCKS_PER_PAGE) {
+		state = layer_state(layer, block, 2, &run);
+		must(state_at(layer, block) == state, "block %llu: %u", block, state);
+		must(run == 1 + (state_at(layer, block + 1) == state), "a run of %llu from %llu",
+		     run, block);
+	}
 	must(!count[DM_CHAIN_BAD_STATE], "impossible states");
 	must(layer_count(layer, DM_CHAIN_DATA) == count[DM_CHAIN_DATA], "data");
 	must(layer_count(layer, DM_CHAIN_ZERO) == count[DM_CHAIN_ZERO], "zero");
