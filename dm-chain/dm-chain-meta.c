@@ -414,6 +414,22 @@ static int dm_chain_load_maps(struct dm_chain_load *load,
 	return 0;
 }
 
+/*
+ * Does the map page say anything? An active layer's may be in the owner map alone,
+ * until a commit has written it for the first time. No commit is between here:
+ * it holds meta_lock from taking a page until that is named or dirty again.
+ */
+static bool dm_chain_has_states(struct dm_chain_layer *layer, u32 page)
+{
+	bool has;
+
+	mutex_lock(&layer->meta_lock);
+	has = test_bit(page, layer->written) || xa_load(&layer->pages, page) ||
+	      (layer->owner && dm_chain_pageset_has(&layer->dirty, page));
+	mutex_unlock(&layer->meta_lock);
+	return has;
+}
+
 /* A layer whose bitmaps are in core already: take its states page by page. */
 static int dm_chain_meta_reload(struct dm_chain_layer *layer,
 				int (*apply)(void *data, u32 page,
@@ -427,8 +443,7 @@ static int dm_chain_meta_reload(struct dm_chain_layer *layer,
 	if (!payload)
 		return -ENOMEM;
 	for (page = 0; page < layer->nr_pages && !r; page++) {
-		if (!test_bit(page, layer->written) &&
-		    !xa_load(&layer->pages, page))
+		if (!dm_chain_has_states(layer, page))
 			continue;
 		r = dm_chain_meta_read_states(layer, page, payload);
 		if (r)

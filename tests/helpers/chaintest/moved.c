@@ -75,7 +75,8 @@ static void move(struct chain *c, struct layer *l, struct slice *data,
 	c->nr_dropped = 0;
 	free(line);
 	slice_fill(old[0], 0xd5);
-	slice_fill(old[1], 0xd5);
+	if (old[1])
+		slice_fill(old[1], 0xd5);
 }
 
 static void end(struct chain *c)
@@ -141,9 +142,34 @@ static void older_than_copy_on_read(void)
 	end(c);
 }
 
+/*
+ * A raw base of another length: the chain is built anew beside the live one, whose
+ * active layer has written no map page yet.
+ */
+static void longer_raw_base(void)
+{
+	struct chain *c = chain_new("chain", BS);
+	struct layer *a = layer_raw_new("A", SIZE, BS);
+	struct slice *part[2] = { NULL, slice_new(0, MIB) };
+
+	chain_push(c, a);
+	chain_push(c, layer_new("E", SIZE, BS, LAYER_SEPARATE));
+	part[0] = slice_copy(a->data);
+	chain_fill(c, 20);
+	move(c, a, slice_compose(2, part), NULL);
+	/* "layers" says how long A is, not how much of it shows. */
+	verify_view(c);
+	chain_fill(c, 20);
+	verify_view(c);
+	chain_close(c);
+	verify_closed(c);
+	verify_tool(c);
+}
+
 const struct scenario moved_scenarios[] = {
 	{ "order", "layers-that-move", moved },
 	{ "order", "copy-older-than-a-job", older_than_a_job },
 	{ "order", "copy-older-than-copy-on-read", older_than_copy_on_read },
+	{ "order", "longer-raw-base", longer_raw_base },
 	{ }
 };
