@@ -26,7 +26,7 @@ const struct command offline_commands[] = {
 	  "[--data DEV] DEV",
 	  "give a copied layer a UUID of its own", cmd_uuid },
 	{ "plain",
-	  "DEV",
+	  "[--data DEV] DEV",
 	  "make a layer that stands alone a plain disk image", cmd_plain },
 	{ NULL, NULL, NULL, NULL }
 };

@@ -239,6 +239,18 @@ const char *layer_name(const struct layer *layer, char *text);
 const char *name_from_path(const char *path, char *text);
 
 /**
+ * layer_data_named() - is the data device named, if there is one of its own?
+ * @layer: @meta and @sb are set
+ * @data: path that the user gave, or NULL
+ * @which: what it is, for the reason
+ *
+ * For commands that would do harm with the wrong device: the path in the
+ * superblock is a hint.
+ */
+int layer_data_named(const struct layer *layer, const char *data,
+		     const char *which, struct dm_chain_why *why);
+
+/**
  * layer_open_data() - open the data device of a layer whose superblock is known
  * @layer: @meta and @sb are set
  * @data: path that wins over the hint in the superblock, or NULL

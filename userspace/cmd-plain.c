@@ -58,20 +58,37 @@ static int zero_rest(const struct layer *layer, struct dm_chain_why *why)
 
 int cmd_plain(int argc, char **argv)
 {
-	static const struct option options[] = { { } };
+	static const struct option options[] = {
+		{ "data", required_argument, NULL, 'd' },
+		{ }
+	};
 	struct dm_chain_why why = { "" };
+	const char *data = NULL;
 	struct layer layer;
 	char number[32];
-	int ret;
+	int c, ret;
 
-	if (next_option(argc, argv, options) != -1 ||
-	    !operands_ok(argc, argv, 1, 1))
+	while ((c = next_option(argc, argv, options)) != -1) {
+		if (c != 'd')
+			return 1;
+		data = optarg;
+	}
+	if (!operands_ok(argc, argv, 1, 1))
 		return 1;
-	ret = layer_open(&layer, argv[optind], NULL, LAYER_WRITE | LAYER_EXCL,
-			 &why);
+	ret = layer_open(&layer, argv[optind], NULL,
+			 LAYER_META_ONLY | LAYER_WRITE | LAYER_EXCL, &why);
 	if (ret)
 		return complain_why(&why);
 	ret = check_alone(&layer, &why);
+	/*
+	 * Nothing on the data device tells that it is the right one, and the
+	 * path in the superblock may mean another disk by now.
+	 */
+	if (!ret)
+		ret = layer_data_named(&layer, data, "it", &why);
+	if (!ret)
+		ret = layer_open_data(&layer, data, LAYER_WRITE | LAYER_EXCL,
+				      &why);
 	if (!ret)
 		ret = layer_load_map(&layer, &why);
 	if (!ret)

@@ -154,20 +154,10 @@ static int set_data(struct layer *layer, const char *data,
 		    struct dm_chain_why *why)
 {
 	struct device dev;
-	int ret;
+	int ret = layer_data_named(layer, data, "the copy's", why);
 
-	if (layer->sb.data_offset && data)
-		return dm_chain_refuse(why, -EINVAL,
-				       "%s keeps its data on the same device: --data does not apply",
-				       layer->meta.path);
-	if (layer->sb.data_offset)
-		return 0;
-	if (!data)
-		return dm_chain_refuse(why, -EINVAL,
-				       "%s keeps its data on another device%s%s: name the copy's with --data",
-				       layer->meta.path,
-				       *layer->sb.data_path ? ", recorded as " : "",
-				       layer->sb.data_path);
+	if (ret || layer->sb.data_offset)
+		return ret;
 	ret = device_open(&dev, data, DEVICE_EXCL, why);
 	if (ret)
 		return ret;

@@ -140,6 +140,22 @@ static int open_separate(struct layer *layer, const char *data,
 	return 0;
 }
 
+int layer_data_named(const struct layer *layer, const char *data,
+		     const char *which, struct dm_chain_why *why)
+{
+	if (layer->sb.data_offset && data)
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s keeps its data on the same device: --data does not apply",
+				       layer->meta.path);
+	if (!layer->sb.data_offset && !data)
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s keeps its data on another device%s%s: name %s with --data",
+				       layer->meta.path,
+				       *layer->sb.data_path ? ", recorded as " : "",
+				       layer->sb.data_path, which);
+	return 0;
+}
+
 int layer_open_data(struct layer *layer, const char *data, unsigned int flags,
 		    struct dm_chain_why *why)
 {
