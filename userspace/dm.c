@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dm.h"
+#include "live.h"
 
 /* The first error that libdevmapper reported since the last task was made. */
 static char library_error[256];
@@ -236,6 +236,8 @@ void live_close(struct live *live)
 	free(live->name);
 	free(live->uuid);
 	free(live->table);
+	if (live->locked)
+		close(live->lock);
 	memset(live, 0, sizeof(*live));
 }
 
@@ -537,15 +539,21 @@ int live_replace(const struct live *live, u64 sectors, const char *table,
 	if (ret) {
 		table_clear(live->name);
 	} else {
-		ret = task_run(resume, why);
-		if (ret)
-			restore_ret = table_restore(live, &restore_why);
+		ret = live_unchanged(live, table, why);
+		if (ret) {
+			table_clear(live->name);
+			restore_ret = task_run(resume, &restore_why);
+		} else {
+			ret = task_run(resume, why);
+			if (ret)
+				restore_ret = table_restore(live, &restore_why);
+		}
 	}
 
 	munlockall();
 	sigprocmask(SIG_SETMASK, &old, NULL);
 
-	if (ret)
+	if (ret && ret != -EAGAIN)
 		kernel_log_reason(log, why);
 	else if (log >= 0)
 		close(log);

@@ -23,6 +23,8 @@
  * @read_only: of the whole device
  * @suspended: by whomever
  * @inactive: another table is loaded
+ * @locked: nobody else changes it by chainsetup
+ * @lock: then, the file that says so
  */
 struct live {
 	char *name;
@@ -34,6 +36,8 @@ struct live {
 	bool read_only;
 	bool suspended;
 	bool inactive;
+	bool locked;
+	int lock;
 };
 
 /**
@@ -104,7 +108,8 @@ int live_remove(const char *name, struct dm_chain_why *why);
  * @freeze: freeze a file system on the device meanwhile
  *
  * From suspend to resume no memory is paged in and no signal is taken. On any
- * failure the new table is cleared and the device runs on with the old one.
+ * failure the new table is cleared and the device runs on with the old one. One
+ * is that the active layer is another one than in @live by now.
  * Return: 0 or a negative errno; -ENOTRECOVERABLE if that could not be done
  * either: the device is left suspended.
  */

@@ -85,9 +85,7 @@ static int resize_device(const char *name, u64 wanted, struct dm_chain_why *why)
 	u64 size = 0;
 	int ret;
 
-	ret = live_open(&live, name, why);
-	if (!ret)
-		ret = live_changeable(&live, why);
+	ret = live_open_to_change(&live, name, why);
 	if (!ret && live.read_only)
 		ret = dm_chain_refuse(why, -EROFS, "it is read-only");
 	if (!ret)

@@ -102,14 +102,13 @@ static int snapshot_take(struct snapshot *snapshot, const struct live *live,
 	char data[DEVNO_TEXT], meta[DEVNO_TEXT], *table, *backing;
 	struct dm_chain_sb sb;
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
 	if (line->nr_layers == DM_CHAIN_MAX_LAYERS)
 		return dm_chain_refuse(why, -E2BIG,
 				       "%s has %u layers, which is the most: stream first",
 				       live->name, line->nr_layers);
-	ret = live_changeable(live, why);
-	if (!ret && live->read_only)
+	if (live->read_only)
 		ret = dm_chain_refuse(why, -EROFS, "%s is read-only",
 				      live->name);
 	if (!ret && snapshot->format.name)
@@ -190,7 +189,7 @@ int cmd_snapshot(int argc, char **argv)
 	ret = target_available(&why);
 	if (ret)
 		return complain_why(&why);
-	ret = live_open(&live, snapshot.device, &why);
+	ret = live_open_to_change(&live, snapshot.device, &why);
 	if (!ret)
 		ret = line_split(&line, live.table, &why);
 	if (!ret) {
@@ -254,9 +253,7 @@ int release_layers(const char *name, bool quiet, struct dm_chain_why *why)
 	 * The table that the target shows has only the layers it needs. Looked
 	 * at after the list of layers, it has none of those called releasable.
 	 */
-	ret = live_open(&live, name, why);
-	if (!ret)
-		ret = live_changeable(&live, why);
+	ret = live_open_to_change(&live, name, why);
 	if (!ret)
 		ret = live_replace(&live, live.sectors, live.table, false, why);
 	if (ret)

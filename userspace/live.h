@@ -102,6 +102,27 @@ int message_run(struct message *message, const char *name, struct reply *reply,
 int live_changeable(const struct live *live, struct dm_chain_why *why);
 
 /**
+ * live_open_to_change() - live_open() for a command that loads another table
+ *
+ * Waits for other such commands; live_close() lets the next one go on. Refuses as
+ * live_changeable() does, and with -EAGAIN if the name has become another device.
+ * Return: 0; on failure nothing is open.
+ */
+int live_open_to_change(struct live *live, const char *name,
+			struct dm_chain_why *why);
+
+/**
+ * live_unchanged() - may the table that was loaded become live?
+ * @live: what it was made from; the device is suspended now
+ * @table: what was loaded
+ *
+ * Jobs may have dropped layers, but nobody may have put one on top, taken one off
+ * or loaded another table. Return: 0 or -EAGAIN.
+ */
+int live_unchanged(const struct live *live, const char *table,
+		   struct dm_chain_why *why);
+
+/**
  * release_layers() - drop what finished jobs have made superfluous
  * @name: of the device
  * @quiet: say nothing if there is nothing to release

@@ -331,6 +331,89 @@ test_resize_refusals()
 	refused "unchanged: it is read-only" chainsetup resize "$name"
 }
 
+# Somebody else is at it: the next one waits, and then goes by what it finds.
+test_changes_one_at_a_time()
+{
+	local number pid lock
+
+	chain
+	new_device F
+	new_device G
+	number=$(dmsetup info -c --noheadings --separator : -o major,minor "$name")
+	mkdir -p /run/chainsetup
+	exec {lock}>"/run/chainsetup/$number"
+	flock "$lock"
+	chainsetup snapshot "$name" "$F" --name F >"$scratch/late" 2>&1 {lock}>&- &
+	pid=$!
+	# A line "1: -> FLOCK ADVISORY WRITE PID ..." is one that waits.
+	until grep -q -- "-> FLOCK .* $pid " /proc/locks || ! kill -0 "$pid" 2>/dev/null; do
+		sleep 0.05
+	done
+	same "waits" "$(grep -c -- "-> FLOCK .* $pid " /proc/locks)" 1
+	ok chainsetup format --name G --backing "$E" "$G"
+	on_top G "$G"
+	fill "/dev/mapper/$name" G 6
+	exec {lock}>&-
+	wait "$pid" || wrong "snapshot: $(cat "$scratch/late")"
+	same layers "$(layers_of "$name")" "base B C E G F"
+	same view "$(view "/dev/mapper/$name")" "AABBCEG."
+}
+
+# on_top NAME DEVICE: another layer, without chainsetup.
+on_top()
+{
+	local table number
+
+	number=$(stat -c "%Hr:%Lr" "$2")
+	table=$(dmsetup table "$name" | awk -v add="$1 $number $number" '{
+		last = 4 + 3 * $4; $4++; $last = $last " " add; print }')
+	if ! dmsetup load "$name" --table "$table" ||
+	   ! dmsetup suspend "$name" || ! dmsetup resume "$name"; then
+		wrong "no layer $1 on top"
+	fi
+}
+
+# has_open PID FILE
+has_open()
+{
+	local fd
+
+	for fd in "/proc/$1/fd"/*; do
+		[ ! "$fd" -ef "$2" ] || return 0
+	done
+	return 1
+}
+
+# Who knows of no lock has put a layer on top while another was being formatted.
+test_changed_by_hand()
+{
+	local pid
+
+	chain
+	new_device F
+	new_device G
+	below slow "0 $((18 * 1024)) linear $F 0"
+	dmsetup suspend "$name-slow"
+	chainsetup snapshot "$name" "/dev/mapper/$name-slow" --name F >"$scratch/late" 2>&1 &
+	pid=$!
+	# It has read the table before it opens what will be F, and waits for that.
+	until has_open "$pid" "/dev/mapper/$name-slow" || ! kill -0 "$pid" 2>/dev/null; do
+		sleep 0.05
+	done
+	ok chainsetup format --name G --backing "$E" "$G"
+	on_top G "$G"
+	fill "/dev/mapper/$name" G 6
+	dmsetup resume "$name-slow"
+	wait "$pid" && wrong "the snapshot was taken"
+	matches reason "$(cat "$scratch/late")" "is unchanged: .*somebody else"
+	same layers "$(layers_of "$name")" "base B C E G"
+	same view "$(view "/dev/mapper/$name")" "AABBCEG."
+	dmsetup info "$name" | grep -q "State: *ACTIVE" || wrong "it is suspended"
+	dmsetup table --inactive "$name" | grep -q . && wrong "a table is left loaded"
+	ok chainsetup snapshot "$name" "/dev/mapper/$name-slow" --force --name F
+	same "layers then" "$(layers_of "$name")" "base B C E G F"
+}
+
 test_snapshot_larger()
 {
 	new_device A
