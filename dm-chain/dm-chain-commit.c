@@ -314,32 +314,53 @@ static int dm_chain_take(struct dm_chain_layer *layer, u32 *next, u32 *index,
 	return r ? r : nr;
 }
 
-static int dm_chain_write_pages(struct dm_chain_layer *layer, unsigned int nr,
-				const u32 *index)
+static void dm_chain_submit_page(struct dm_chain_meta_batch *batch,
+				 struct dm_chain_layer *layer, unsigned int i,
+				 unsigned int slot)
 {
+	u32 p = layer->commit_index[i];
+
+	dm_chain_batch_submit(batch, layer, REQ_OP_WRITE | REQ_SYNC | REQ_META,
+			      dm_chain_map_offset(&layer->geo, slot, p),
+			      layer->commit_buf[i], p);
+}
+
+/*
+ * Write the pages that were taken: to the slot that is free, and to both if the
+ * directory does not name the page. That it does not is not known after a
+ * directory write that failed, for it may have reached the device: then slot B
+ * stays as it is until A is durable, so that never both are torn.
+ */
+static int dm_chain_write_pages(struct dm_chain_layer *layer, unsigned int nr)
+{
+	const u32 *index = layer->commit_index;
 	struct dm_chain_meta_batch batch;
 	struct blk_plug plug;
 	unsigned int i;
+	int r;
 
 	dm_chain_batch_init(&batch);
 	blk_start_plug(&plug);
 	for (i = 0; i < nr; i++) {
-		u32 p = index[i];
-		bool both = !test_bit(p, layer->written);
-		unsigned int slot = both ? 0 : !test_bit(p, layer->slot_b);
-		u64 offset = dm_chain_map_offset(&layer->geo, slot, p);
+		bool both = !test_bit(index[i], layer->written);
 
-		dm_chain_batch_submit(&batch, layer,
-				      REQ_OP_WRITE | REQ_SYNC | REQ_META,
-				      offset, layer->commit_buf[i], p);
-		if (!both)
-			continue;
-		offset = dm_chain_map_offset(&layer->geo, 1, p);
-		dm_chain_batch_submit(&batch, layer,
-				      REQ_OP_WRITE | REQ_SYNC | REQ_META,
-				      offset, layer->commit_buf[i], p);
+		dm_chain_submit_page(&batch, layer, i, !both &&
+				     !test_bit(index[i], layer->slot_b));
+		if (both && !layer->dir_doubtful)
+			dm_chain_submit_page(&batch, layer, i, 1);
 	}
 	blk_finish_plug(&plug);
+	r = dm_chain_batch_wait(&batch);
+	if (r || !layer->dir_doubtful)
+		return r;
+
+	r = blkdev_issue_flush(layer->meta_bdev);
+	if (r)
+		return r;
+	dm_chain_batch_init(&batch);
+	for (i = 0; i < nr; i++)
+		if (!test_bit(index[i], layer->written))
+			dm_chain_submit_page(&batch, layer, i, 1);
 	return dm_chain_batch_wait(&batch);
 }
 
@@ -384,8 +405,10 @@ static int dm_chain_write_dir_page(struct dm_chain_layer *layer, u32 d, u64 seq)
 			     REQ_OP_WRITE | REQ_SYNC | REQ_META |
 			     REQ_PREFLUSH | REQ_FUA,
 			     dm_chain_dir_offset(&layer->geo, slot, d), page);
-	if (r)
+	if (r) {
+		layer->dir_doubtful = true;
 		return r;
+	}
 	change_bit(d, layer->dir_slot_b);
 	clear_bit(d, layer->dir_torn);
 	/*
@@ -440,6 +463,7 @@ static void dm_chain_commit_done(struct dm_chain_layer *layer)
 		dm_chain_pageset_del(&layer->committing, p);
 		atomic_dec(&layer->uncommitted);
 	}
+	layer->dir_doubtful = false;
 	dm_chain_pageset_tidy(&layer->committing);
 	dm_chain_pageset_tidy(&layer->dirty);
 	dm_chain_pageset_tidy(&layer->torn);
@@ -544,7 +568,7 @@ static int dm_chain_commit_pages(struct dm_chain_layer *layer)
 		any = true;
 		r = blkdev_issue_flush(layer->data_bdev);
 		if (!r && nr)
-			r = dm_chain_write_pages(layer, nr, index);
+			r = dm_chain_write_pages(layer, nr);
 		if (r)
 			return r;
 		dm_chain_recount(layer, nr, index);

@@ -55,6 +55,8 @@ struct dm_chain_table;
  * @torn: map pages whose other slot was torn when read; written again first
  * @dir_slot_b: directory pages whose durable slot is B
  * @dir_torn: like @torn, of directory pages
+ * @dir_doubtful: a directory page was written with an error, and no commit since:
+ *	pages that are not in @written may be named on the device
  * @change_lock: see dm-chain-commit.c
  * @dirty: map pages whose entries changed since they were last taken
  * @committing: map pages taken by a commit that is not durable yet
@@ -116,6 +118,7 @@ struct dm_chain_layer {
 	struct dm_chain_pageset torn;
 	unsigned long *dir_slot_b;
 	unsigned long *dir_torn;
+	bool dir_doubtful;
 
 	/* Innermost of all; see dm-chain-commit.c. */
 	spinlock_t change_lock;
