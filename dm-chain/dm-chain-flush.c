@@ -16,8 +16,12 @@ void dm_chain_wait_commit(struct dm_chain *chain, struct bio *bio)
 
 	spin_lock_irqsave(&chain->defer_lock, flags);
 	bio_list_add(&chain->waiting, bio);
-	spin_unlock_irqrestore(&chain->defer_lock, flags);
+	/*
+	 * Before anybody can end the bio: nothing else keeps the chain from being
+	 * destroyed under an end_io that was preempted here.
+	 */
 	queue_work(chain->commit_wq, &chain->commit_work);
+	spin_unlock_irqrestore(&chain->defer_lock, flags);
 }
 
 /* What layers of earlier tables still owe: paid by this table's flushes. */
