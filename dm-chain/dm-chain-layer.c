@@ -61,7 +61,8 @@ static void dm_chain_layer_free(struct dm_chain_layer *layer)
 /* Freed by kvfree(): large layers have bitmaps of more than a few pages. */
 static unsigned long *dm_chain_bitmap(u32 bits)
 {
-	return kvcalloc(BITS_TO_LONGS(bits), sizeof(long), GFP_KERNEL);
+	return kvcalloc(BITS_TO_LONGS(bits), sizeof(long),
+			GFP_KERNEL | __GFP_NOWARN);
 }
 
 static int dm_chain_layer_init_meta(struct dm_chain_layer *layer,
@@ -89,7 +90,8 @@ static int dm_chain_layer_init_meta(struct dm_chain_layer *layer,
 	layer->slot_b = dm_chain_bitmap(pages);
 	layer->dir_slot_b = bitmap_zalloc(dirs, GFP_KERNEL);
 	layer->dir_torn = bitmap_zalloc(dirs, GFP_KERNEL);
-	layer->counts = kvcalloc(pages, sizeof(*layer->counts), GFP_KERNEL);
+	layer->counts = kvcalloc(pages, sizeof(*layer->counts),
+				 GFP_KERNEL | __GFP_NOWARN);
 	if (!layer->page || !layer->written || !layer->slot_b ||
 	    !layer->dir_slot_b || !layer->dir_torn || !layer->counts ||
 	    dm_chain_pageset_init(&layer->torn, pages) ||

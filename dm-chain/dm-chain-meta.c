@@ -343,7 +343,7 @@ static int dm_chain_load_dir(struct dm_chain_load *load,
 		for (n = 0; n < DM_CHAIN_PAGES_PER_DIR; n++) {
 			if (!dm_chain_dir_get(load->page[slot][0]->payload, n))
 				continue;
-			if (first + n >= layer->nr_pages)
+			if (n >= layer->nr_pages - first)
 				return dm_chain_refuse(why, -EBADMSG,
 						       "layer %s: directory page %u names map page %u of %u",
 						       layer->sb.name, d,

@@ -31,9 +31,11 @@ static u32 set_groups(const struct dm_chain_pageset *set)
 int dm_chain_pageset_init(struct dm_chain_pageset *set, u32 nr)
 {
 	set->nr = nr;
-	set->bits = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
+	/* A superblock may want more than there is: no reason for a warning. */
+	set->bits = kvcalloc(BITS_TO_LONGS(nr), sizeof(long),
+			     GFP_KERNEL | __GFP_NOWARN);
 	set->groups = kvcalloc(BITS_TO_LONGS(set_groups(set)), sizeof(long),
-			       GFP_KERNEL);
+			       GFP_KERNEL | __GFP_NOWARN);
 	return set->bits && set->groups ? 0 : -ENOMEM;
 }
 
