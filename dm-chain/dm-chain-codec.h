@@ -186,6 +186,9 @@ static inline u64 dm_chain_page_seq(const void *page)
  */
 #define DM_CHAIN_SEQ_END	(1ULL << 63)
 
+/* The same of a superblock's generation, which is raised only. */
+#define DM_CHAIN_GENERATION_END	(1ULL << 63)
+
 /**
  * dm_chain_seq_check() - can a page that was read be written again?
  * @magic: of the page's kind

@@ -199,6 +199,9 @@ int dm_chain_sb_check(const struct dm_chain_sb *sb, struct dm_chain_why *why)
 		return bad_sb(why, "the layer's name is not a name");
 	if (!sb->generation)
 		return bad_sb(why, "there is no generation 0");
+	if (sb->generation >= DM_CHAIN_GENERATION_END)
+		return bad_sb(why, "generation %llu leaves no room for others",
+			      sb->generation);
 	if ((sb->flags & DM_CHAIN_F_HAS_OVERLAY) &&
 	    (dm_chain_uuid_is_null(sb->overlay_uuid) ||
 	     dm_chain_uuid_equal(sb->overlay_uuid, sb->uuid)))

@@ -51,10 +51,16 @@ int super_write(struct layer *layer, struct dm_chain_why *why)
 {
 	u8 page[DM_CHAIN_PAGE_SIZE];
 	struct dm_chain_sb sb = layer->sb;
+	struct dm_chain_why reason = { "" };
 	unsigned int slot = !layer->slot;
 	int ret;
 
 	sb.seq++;
+	/* What the format rules out could never be read again. */
+	ret = dm_chain_sb_check(&sb, &reason);
+	if (ret)
+		return dm_chain_refuse(why, ret, "%s: %s", layer->meta.path,
+				       reason.text);
 	dm_chain_sb_encode(page, &sb);
 	ret = device_write(&layer->meta, page, sizeof(page),
 			   dm_chain_sb_offset(slot), why);

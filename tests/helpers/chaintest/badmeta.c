@@ -102,6 +102,7 @@ static const struct {
 	{ "unknown job type", FIELD(job.type), 9, "job" },
 	{ "unknown result type", FIELD(result.type), 9, "last job" },
 	{ "generation 0", FIELD(generation), 0, "generation" },
+	{ "the last generation", FIELD(generation), U64_MAX, "generation 18446744073709551615" },
 	{ "the last sequence number", FIELD(head.seq), U64_MAX,
 	  "sequence number 18446744073709551615" },
 	{ "a sequence number of 2^63", FIELD(head.seq), 1ULL << 63,
