@@ -247,12 +247,10 @@ static int dm_chain_format_core(struct dm_chain_ctor *x, unsigned int i,
 	sb->generation = 1;
 	sb->flags = DM_CHAIN_F_CLEAN;
 	sb->data_size = bdev_nr_bytes(f->data->bdev);
+	/* A kernel name would be no hint, it may be another device's next time. */
 	if (f->meta != f->data && x->line.layer[i].data[0] == '/')
 		strscpy(sb->data_path, x->line.layer[i].data,
 			sizeof(sb->data_path));
-	else if (f->meta != f->data)
-		snprintf(sb->data_path, sizeof(sb->data_path), "/dev/%pg",
-			 f->data->bdev);
 	dm_chain_format_backing(x, i, &sb->backing);
 
 	r = dm_chain_geometry_init(&geo, block_size, sb->max_size, &x->why);
@@ -271,7 +269,7 @@ static int dm_chain_format_core(struct dm_chain_ctor *x, unsigned int i,
 				       sb->name, r);
 	if (!r)
 		return dm_chain_refuse(&x->why, -EINVAL,
-				       "layer %s is not formatted: its superblock is zeros, but not the whole metadata area of %llu bytes on %s",
+				       "layer %s is not formatted: its superblock is zeros, but not the whole metadata area of %llu bytes on %s; \"chainsetup format\" formats it all the same",
 				       sb->name, room, f->meta->name);
 	f->to_format = true;
 	x->c[i].sb = sb;

@@ -216,7 +216,11 @@ static void inspect_data(struct inspection *in)
 	struct dm_chain_why why = { "" };
 	struct finding *f;
 
-	if (layer_open_data(layer, NULL, DEVICE_EXCL, &why)) {
+	if (!layer->sb.data_offset && !layer->sb.data_path[0]) {
+		/* Who formatted the layer named the device by its number. */
+		layer->sep_meta = true;
+		remark(in, "its data device was not checked: no path to it is recorded");
+	} else if (layer_open_data(layer, NULL, DEVICE_EXCL, &why)) {
 		f = finding(in, "%s", why.text);
 		advise(f, "the metadata is not to blame: it needs the device as it was");
 	} else if (layer->sb.data_size > layer->data.size) {

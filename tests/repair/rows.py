@@ -469,7 +469,7 @@ def rows_chain():
     yield Row("data device away", move(data_of), "if it has moved", REFUSED,
               kinds=("separate",))
     yield Row("data device not named", super_field(DATA_PATH, b"\0"),
-              "does not say where its data device is", REFUSED, kinds=("separate",))
+              "its data device was not checked", NOTE, kinds=("separate",))
     yield Row("path of a data device that it does not have", super_field(DATA_PATH, b"/none\0"),
               "", NOTE, kinds=("inline",))
     yield Row("backing changed", backing(GENERATION, u64(2)), "was changed: generation 2",
