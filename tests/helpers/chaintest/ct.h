@@ -126,6 +126,8 @@ void slice_write(const struct slice *s, u64 offset, const void *buf,
 		 size_t len);
 void slice_put(const struct slice *s, u64 from, u64 to, u32 tag);
 bool slice_unused(const struct slice *s);
+void slice_spoil(const struct slice *s);
+bool slice_is_spoilt(const struct slice *s);
 u64 slice_hash(const struct slice *s, u64 offset, u64 len);
 void slice_hold(const struct slice *s);
 void slice_release(const struct slice *s);

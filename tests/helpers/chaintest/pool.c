@@ -114,6 +114,39 @@ struct slice *slice_new(u64 zeroed, u64 garbage)
 	return s;
 }
 
+/* Write garbage past the slice, to the pool, or look whether it is there. */
+static bool spoilt_pieces(const struct slice *s, enum io_op op)
+{
+	void *buf = io_buf(MIB), *is = io_buf(MIB);
+	u64 from, len;
+	bool same = true;
+	int r;
+
+	for (from = 0; from < s->size && same; from += len) {
+		len = min(s->size - from, MIB);
+		pattern_fill(buf, GARBAGE, from / SECTOR, len / SECTOR);
+		r = io_do(pool_fd, op, s->start * SECTOR + from, len,
+			  op == IO_READ ? is : buf);
+		ct_check(!r, "the pool: %s", strerror(-r));
+		same = op != IO_READ || !memcmp(buf, is, len);
+	}
+	free(is);
+	free(buf);
+	return same;
+}
+
+/* Garbage everywhere, at once, whatever holds the slice or makes it slow. */
+void slice_spoil(const struct slice *s)
+{
+	spoilt_pieces(s, IO_WRITE);
+}
+
+/* Is it still as slice_spoil() left it? */
+bool slice_is_spoilt(const struct slice *s)
+{
+	return spoilt_pieces(s, IO_READ);
+}
+
 /* One device out of several slices, in this order. */
 struct slice *slice_compose(unsigned int nr, struct slice **sub)
 {

@@ -14,7 +14,7 @@
 
 #include "torture.h"
 
-#define TIME_LIMIT_MS	150000
+#define TIME_LIMIT_MS	300000
 #define MOST_TRIES	8
 
 struct progress *progress;

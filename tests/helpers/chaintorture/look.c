@@ -95,15 +95,6 @@ static void compose(const struct run *r, struct layer *const *layer,
 	free(view);
 }
 
-static int number(const struct run *r, const struct layer *l)
-{
-	int i;
-
-	for (i = 0; r->layer[i] != l; i++)
-		;
-	return i;
-}
-
 /* Nothing may change meanwhile. */
 static void look_at_layers(struct run *r, struct layer **layer, unsigned int nr)
 {
@@ -119,7 +110,7 @@ static void look_at_layers(struct run *r, struct layer **layer, unsigned int nr)
 			disk_adopt(l);
 			continue;
 		}
-		if (r->copied[number(r, l)])
+		if (r->copied[table_number(r, l)])
 			allow_copies(l);
 		disk_check(l, l->tag);
 		disk_check_backing(l, i ? layer[i - 1] : NULL);
@@ -154,6 +145,7 @@ void look(struct run *r, bool suspended)
 	int err;
 
 	progress->checks++;
+	table_all_fast(r);
 	verify_view(c);
 	if (quiet && !suspended) {
 		chain_flush(c);

@@ -8,10 +8,10 @@
  *
  * --seed N	of the first list; the next one has N + 1
  * --runs N, --seconds N	how many lists, or for how long
- * --ops N	in a list
+ * --ops N	in a list; with several threads it is twice as many
  * --threads N	0: none besides the first; default: drawn
  * --times N	replay: so often, until it fails
- * --shrink N	seconds to look for a shorter list, default 60
+ * --shrink N	seconds to look for a shorter list, default 60; 0: none is shown
  * --keep FILE	where the shortest list that fails goes
  * --module FILE	at the end of a list, unload the module; then load this
  * --tools	let "chainsetup check" look at every layer, too
@@ -19,6 +19,7 @@
  *
  * The device POOL is overwritten. The status is 1 if a list has failed.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,8 @@ static void show_failure(struct list *l, const char *pool, struct verdict *v)
 	printf("FAILED: seed %llu: operation %u of %u: %s\n", l->setup.seed,
 	       v->at + 1, before, v->why);
 	fflush(stdout);
+	if (!shrink_seconds)
+		return;
 	shortest = shrink(l, pool, v, shrink_seconds);
 	printf("# the shortest list found, %u operations, in %llu s\n", shortest->nr,
 	       (ct_now_ms() - start) / 1000);
@@ -193,6 +196,9 @@ int main(int argc, char **argv)
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ct_check(progress != MAP_FAILED, "mmap: %m");
+	/* Faults are dear in some virtual machines. */
+	mallopt(M_MMAP_THRESHOLD, 64 * MIB);
+	mallopt(M_TRIM_THRESHOLD, 256 * MIB);
 	dmd_init();
 	dmd_cleanup_devices(false);
 	if (!strcmp(what, "run") && !argv[1])

@@ -36,6 +36,7 @@ const char *const op_name[OP_KINDS] = {
 	[OP_GROW] = "grow",
 	[OP_COPY] = "copy-on-read",
 	[OP_CHECK] = "check",
+	[OP_SLOW] = "slow",
 	[OP_IDLE] = "idle",
 };
 
@@ -61,6 +62,7 @@ static const char *const op_text[OP_KINDS][TORTURE_ARGS] = {
 	[OP_GROW] = { "size" },
 	[OP_COPY] = { "on", "how", "bottom" },
 	[OP_CHECK] = { "suspended" },
+	[OP_SLOW] = { "layer", "ms" },
 	[OP_IDLE] = { "ms" },
 };
 

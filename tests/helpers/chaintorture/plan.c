@@ -3,32 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "torture.h"
-
-/**
- * struct plan - a list that is being drawn
- * @shape: what the operations drawn so far make of the chain
- * @weight: how often each kind is drawn in this list
- * @focus: where much happens for a while
- */
-struct plan {
-	struct list *list;
-	struct shape shape;
-	unsigned int weight[OP_KINDS];
-	u64 focus;
-	int layers;
-	int jobs;
-};
-
-static bool one_in(unsigned int n)
-{
-	return !ct_random(n);
-}
-
-static u64 sectors(u64 bytes)
-{
-	return bytes / SECTOR * SECTOR;
-}
+#include "plan.h"
 
 static u32 draw_block_size(void)
 {
@@ -75,10 +50,12 @@ static void draw_sizes(struct setup *s)
 
 static void draw_threads(struct setup *s, int threads)
 {
-	static const u64 chunk[] = { 1024, 4096, 16384, 65536, 262144, MIB };
+	static const u64 chunk[] = {
+		512, 512, 1024, 1024, 2048, 4096, 16384, 65536, 262144, MIB
+	};
 
 	s->threads = threads >= 0 ? threads :
-		     one_in(4) ? 2 + ct_random(TORTURE_THREADS - 1) : 0;
+		     one_in(2) ? 2 + ct_random(TORTURE_THREADS - 1) : 0;
 	if (!s->threads)
 		return;
 	do
@@ -95,8 +72,8 @@ static void draw_weights(struct plan *p)
 		[OP_RESUME] = 2, [OP_SPEED] = 2, [OP_FLOOR] = 1,
 		[OP_CEILING] = 1, [OP_FINALIZE] = 3, [OP_CANCEL] = 2,
 		[OP_END] = 9, [OP_SUSPEND] = 2, [OP_RELOAD] = 3,
-		[OP_REOPEN] = 1, [OP_GROW] = 1, [OP_COPY] = 1,
-		[OP_CHECK] = 2, [OP_IDLE] = 2,
+		[OP_REOPEN] = 1, [OP_GROW] = 2, [OP_COPY] = 1,
+		[OP_CHECK] = 2, [OP_SLOW] = 1, [OP_IDLE] = 2,
 	};
 	unsigned int i;
 
@@ -127,11 +104,15 @@ static u64 draw_place(struct plan *p, u64 size)
 	u64 bs = p->list->setup.block_size;
 	u64 at;
 
-	switch (ct_random(8)) {
+	switch (ct_random(9)) {
 	case 0:
 		at = ct_random(size / SECTOR) * SECTOR;
 		break;
 	case 1:
+		at = p->shape.size[ct_random(p->shape.nr)];
+		at -= min(at, ct_random(12) * SECTOR);
+		return at < size ? at : p->focus;
+	case 8:
 		at = p->shape.size[ct_random(p->shape.nr)];
 		break;
 	case 2:
@@ -172,27 +153,46 @@ static u64 draw_len(const struct plan *p)
 	}
 }
 
-static void draw_range(struct plan *p, unsigned int thread, s64 *at, s64 *len)
+void draw_own(const struct plan *p, unsigned int thread, s64 *at, s64 *len)
 {
 	const struct setup *s = &p->list->setup;
-	u64 chunk, rest;
+	s64 chunk, rest;
 
-	if (!s->threads) {
-		*at = draw_place(p, shape_size(&p->shape));
-		*len = draw_len(p);
+	if (!s->threads)
 		return;
-	}
-	*at = draw_place(p, s->size);
 	chunk = *at / s->chunk;
 	chunk += thread - chunk % (s->threads + 1);
 	*at = chunk * s->chunk + *at % s->chunk;
 	rest = s->chunk - *at % s->chunk;
-	*len = min(draw_len(p), rest);
+	*len = min(*len, rest);
+}
+
+/* Something that the thread may read, or write. */
+static void draw_range(struct plan *p, unsigned int thread, bool write, s64 *at,
+		       s64 *len)
+{
+	const struct setup *s = &p->list->setup;
+
+	*at = draw_place(p, s->threads ? s->size : shape_size(&p->shape));
+	*len = draw_len(p);
+	if (!s->threads || !write)
+		return;
+	draw_own(p, thread, at, len);
 	/* Whole ones now and then: it takes them to make a block zero. */
 	if (one_in(3)) {
 		*at -= *at % s->chunk;
 		*len = s->chunk;
 	}
+}
+
+void draw_io(struct plan *p, enum op_kind kind, struct op *op)
+{
+	op->kind = kind;
+	op->thread = ct_random(p->list->setup.threads + 1);
+	draw_range(p, op->thread, kind != OP_READ, &op->arg[IO_AT],
+		   &op->arg[IO_LEN]);
+	if (kind <= OP_FUA)
+		op->arg[IO_CUT] = one_in(2) ? 0 : ct_random(64);
 }
 
 static void draw_snapshot(struct plan *p, s64 *arg)
@@ -231,23 +231,45 @@ static void draw_stream(struct plan *p, s64 *arg)
 	arg[JOB_SPEED] = draw_speed();
 }
 
+static void draw_grow(struct plan *p, s64 *arg)
+{
+	const struct shape *s = &p->shape;
+	u64 size = shape_size(s), to = s->size[ct_random(s->nr)];
+
+	/* Over a layer that is longer, and not. */
+	if (to <= size || one_in(2))
+		to = size + (1 + ct_random(4 * p->list->setup.block_size /
+					   SECTOR)) * SECTOR;
+	arg[0] = to;
+}
+
+/* One of a motif, if there is one on its way. */
+static bool draw_queued(struct plan *p, struct op *op)
+{
+	if (p->next == p->queued && one_in(12))
+		draw_motif(p);
+	if (p->next == p->queued || one_in(8))
+		return false;
+	*op = p->queue[p->next++];
+	return true;
+}
+
 static void draw_op(struct plan *p, struct op *op)
 {
 	const struct setup *s = &p->list->setup;
 	s64 *arg = op->arg;
 
+	if (draw_queued(p, op))
+		return;
 	memset(op, 0, sizeof(*op));
 	op->kind = draw_kind(p);
 	switch (op->kind) {
 	case OP_READ:
 	case OP_WRITE:
 	case OP_FUA:
-		arg[IO_CUT] = one_in(2) ? 0 : ct_random(64);
-		fallthrough;
 	case OP_DISCARD:
 	case OP_ZERO:
-		op->thread = ct_random(s->threads + 1);
-		draw_range(p, op->thread, &arg[IO_AT], &arg[IO_LEN]);
+		draw_io(p, op->kind, op);
 		break;
 	case OP_FLUSH:
 		op->thread = ct_random(s->threads + 1);
@@ -261,7 +283,8 @@ static void draw_op(struct plan *p, struct op *op)
 	case OP_SUSPEND:
 		arg[SUSPEND_HOW] = ct_random(4);
 		if (one_in(2))
-			draw_range(p, 0, &arg[SUSPEND_AT], &arg[SUSPEND_LEN]);
+			draw_range(p, 0, true, &arg[SUSPEND_AT],
+				   &arg[SUSPEND_LEN]);
 		break;
 	case OP_RELOAD:
 		arg[0] = ct_random(8);
@@ -270,8 +293,7 @@ static void draw_op(struct plan *p, struct op *op)
 		arg[0] = one_in(3) ? HOW_HELD : 0;
 		break;
 	case OP_GROW:
-		arg[0] = shape_size(&p->shape) +
-			 (1 + ct_random(4 * s->block_size / SECTOR)) * SECTOR;
+		draw_grow(p, arg);
 		break;
 	case OP_COPY:
 		arg[0] = !p->shape.copy;
@@ -281,6 +303,10 @@ static void draw_op(struct plan *p, struct op *op)
 		break;
 	case OP_CHECK:
 		arg[0] = ct_random(2);
+		break;
+	case OP_SLOW:
+		arg[SLOW_LAYER] = p->shape.layer[ct_random(p->shape.nr)];
+		arg[SLOW_MS] = one_in(2) ? 0 : one_in(2) ? 2 : 60;
 		break;
 	case OP_IDLE:
 		arg[0] = 1 + ct_random(4);
@@ -295,7 +321,7 @@ static void draw_op(struct plan *p, struct op *op)
 
 /**
  * plan() - draw a list
- * @ops: how many operations that apply
+ * @ops: how many operations that apply; with several threads it is twice as many
  * @threads: how many besides the first one, -1 to draw that as well
  */
 struct list *plan(u64 seed, unsigned int ops, int threads)
@@ -310,6 +336,8 @@ struct list *plan(u64 seed, unsigned int ops, int threads)
 	l->setup.block_size = draw_block_size();
 	draw_sizes(&l->setup);
 	draw_threads(&l->setup, threads);
+	if (l->setup.threads)
+		ops *= 2;
 	draw_weights(&p);
 	shape_init(&p.shape, &l->setup);
 	l->op = ct_alloc(ops * sizeof(*l->op));

@@ -65,62 +65,77 @@ static void compare(const struct run *r, const struct op *op, const u8 *buf)
 
 static void do_read(struct run *r, const struct op *op)
 {
+	u64 at = op->arg[IO_AT], len = op->arg[IO_LEN];
+	u32 *before = run_threaded(r) ? seen_before(r, at, len) : NULL;
 	struct iovec iov[PIECES];
 	void *to_free;
 	u8 *buf = op_buf(op, &to_free);
 	unsigned int n = cut_up(iov, buf, op);
+	char *wrong = NULL;
 
-	must_be_all(op, preadv(r->c->fd, iov, n, op->arg[IO_AT]));
-	compare(r, op, buf);
+	must_be_all(op, preadv(r->c->fd, iov, n, at));
+	if (before)
+		wrong = seen_compare(r, at, len, buf, before);
+	else
+		compare(r, op, buf);
+	ct_check(!wrong, "operation %u, thread %u: read of %llu at %llu: %s",
+		 op->nr, op->thread, len, at, wrong);
+	free(before);
 	free(to_free);
 }
 
-static void view_set(struct run *r, u64 from, u64 to, u32 tag)
-{
-	for (; from < to; from += SECTOR)
-		r->c->view[from / SECTOR] = tag;
-}
-
-/* Several threads: which layer has got it is open, what is seen is not. */
-static void wrote(struct run *r, u64 at, u64 len, u32 tag)
+/* Several threads: which layer has got it is open, what may be seen is not. */
+static void will_write(struct run *r, u64 from, u64 to, u32 tag)
 {
 	if (run_threaded(r))
-		view_set(r, at, at + len, tag);
-	else
-		model_write(r->c, at, len, tag);
+		seen_begin(r, from, to, tag);
+}
+
+static void wrote(struct run *r, u64 from, u64 to, u32 tag)
+{
+	u64 at;
+
+	if (!run_threaded(r)) {
+		model_write(r->c, from, to - from, tag);
+		return;
+	}
+	for (at = from; at < to; at += SECTOR)
+		r->c->view[at / SECTOR] = tag;
+	seen_end(r, from, to);
 }
 
 static void do_write(struct run *r, const struct op *op)
 {
+	u64 at = op->arg[IO_AT], len = op->arg[IO_LEN];
 	struct iovec iov[PIECES];
 	void *to_free;
 	u8 *buf = op_buf(op, &to_free);
 	unsigned int n = cut_up(iov, buf, op);
 
-	pattern_fill(buf, tag_of(op), op->arg[IO_AT] / SECTOR,
-		     op->arg[IO_LEN] / SECTOR);
-	must_be_all(op, pwritev2(r->c->fd, iov, n, op->arg[IO_AT],
+	pattern_fill(buf, tag_of(op), at / SECTOR, len / SECTOR);
+	will_write(r, at, at + len, tag_of(op));
+	must_be_all(op, pwritev2(r->c->fd, iov, n, at,
 				 op->kind == OP_FUA ? RWF_DSYNC : 0));
-	wrote(r, op->arg[IO_AT], op->arg[IO_LEN], tag_of(op));
+	wrote(r, at, at + len, tag_of(op));
 	free(to_free);
 }
 
 static void do_discard(struct run *r, const struct op *op)
 {
 	u64 at = op->arg[IO_AT], len = op->arg[IO_LEN];
-	u32 bs = r->c->block_size;
-	u64 end = at + len;
+	u64 bs = r->c->block_size, from = round_up(at, bs), to = at + len;
 
 	if (!run_threaded(r)) {
 		chain_discard(r->c, at, len);
 		return;
 	}
+	/* Whole blocks, and the last one may be shorter. */
+	if (to < r->c->size)
+		to = round_down(to, bs);
+	will_write(r, from, to, 0);
 	must_be_all(op, io_do(r->c->fd, IO_DISCARD, at, len, NULL) ? -1 :
 			(ssize_t)len);
-	/* Whole blocks, and the last one may be shorter. */
-	if (end < r->c->size)
-		end = round_down(end, (u64)bs);
-	view_set(r, round_up(at, (u64)bs), end, 0);
+	wrote(r, from, to, 0);
 }
 
 static void do_zero(struct run *r, const struct op *op)
@@ -131,9 +146,10 @@ static void do_zero(struct run *r, const struct op *op)
 		chain_zero(r->c, at, len);
 		return;
 	}
+	will_write(r, at, at + len, 0);
 	must_be_all(op, io_do(r->c->fd, IO_ZERO, at, len, NULL) ? -1 :
 			(ssize_t)len);
-	view_set(r, at, at + len, 0);
+	wrote(r, at, at + len, 0);
 }
 
 /* With a write that comes while nothing gets through. */
@@ -147,6 +163,7 @@ static void do_suspend(struct run *r, const struct op *op)
 			  (DMD_NOFLUSH | DMD_NOLOCKFS));
 	ct_check(!err, "operation %u: suspend: %s", op->nr, strerror(-err));
 	if (len) {
+		will_write(r, at, at + len, tag_of(op));
 		io = aio_start(r->c->fd, IO_WRITE, at, len, tag_of(op));
 		ct_sleep_ms(1);
 		ct_check(!aio_done(io), "operation %u: a write ends while the device is suspended",
@@ -158,15 +175,10 @@ static void do_suspend(struct run *r, const struct op *op)
 		err = aio_wait(io);
 		ct_check(!err, "operation %u: write: %s", op->nr,
 			 strerror(-err));
-		wrote(r, at, len, tag_of(op));
+		wrote(r, at, at + len, tag_of(op));
 		free(io->buf);
 		free(io);
 	}
-}
-
-static bool is_io(const struct op *op)
-{
-	return op->kind <= OP_FLUSH;
 }
 
 static void do_io(struct run *r, const struct op *op)
@@ -220,6 +232,9 @@ static void do_other(struct run *r, const struct op *op,
 	case OP_CHECK:
 		look(r, arg[0]);
 		break;
+	case OP_SLOW:
+		table_slow(r, arg[SLOW_LAYER], arg[SLOW_MS]);
+		break;
 	case OP_IDLE:
 		ct_sleep_ms(arg[0]);
 		break;
@@ -228,7 +243,8 @@ static void do_other(struct run *r, const struct op *op,
 	}
 }
 
-static void do_op(struct run *r, unsigned int i)
+/* An operation, unless it does not apply. */
+void do_op(struct run *r, unsigned int i)
 {
 	struct op op = r->list->op[i];
 	struct shape_job before = { }, *job;
@@ -241,78 +257,10 @@ static void do_op(struct run *r, unsigned int i)
 	if (!shape_apply(&r->shape, &r->list->setup, &op))
 		return;
 	__atomic_add_fetch(&progress->began[op.kind], 1, __ATOMIC_RELAXED);
-	if (is_io(&op))
+	if (op_is_io(&op))
 		do_io(r, &op);
 	else
 		do_other(r, &op, &before);
-}
-
-/* What all threads have to have come to. */
-static bool ends_segment(const struct run *r, unsigned int i)
-{
-	enum op_kind kind = r->list->op[i].kind;
-
-	return kind == OP_CHECK || kind == OP_REOPEN || kind == OP_GROW;
-}
-
-struct worker {
-	struct run *r;
-	unsigned int id;
-	pthread_t thread;
-};
-
-static void *work(void *data)
-{
-	struct worker *w = data;
-	struct run *r = w->r;
-	unsigned int i = 0;
-
-	for (;;) {
-		pthread_barrier_wait(&r->segment);
-		if (r->over)
-			return NULL;
-		for (; i < r->segment_end; i++)
-			if (r->list->op[i].thread == w->id)
-				do_op(r, i);
-		pthread_barrier_wait(&r->segment);
-	}
-}
-
-static void with_threads(struct run *r)
-{
-	struct worker w[TORTURE_THREADS];
-	unsigned int i, nr = r->list->setup.threads, next = 0, end;
-
-	pthread_barrier_init(&r->segment, NULL, nr + 1);
-	for (i = 0; i < nr; i++) {
-		w[i].r = r;
-		w[i].id = i + 1;
-		ct_check(!pthread_create(&w[i].thread, NULL, work, &w[i]),
-			 "no thread");
-	}
-	while (next < r->list->nr) {
-		for (end = next; end < r->list->nr && !ends_segment(r, end); end++)
-			;
-		r->segment_end = end;
-		pthread_barrier_wait(&r->segment);
-		for (i = next; i < end; i++) {
-			if (r->list->op[i].thread)
-				continue;
-			progress->at = i;
-			do_op(r, i);
-		}
-		pthread_barrier_wait(&r->segment);
-		if (end < r->list->nr) {
-			progress->at = end;
-			do_op(r, end);
-		}
-		next = end + 1;
-	}
-	r->over = true;
-	pthread_barrier_wait(&r->segment);
-	for (i = 0; i < nr; i++)
-		pthread_join(w[i].thread, NULL);
-	pthread_barrier_destroy(&r->segment);
 }
 
 /* What is left of the jobs, and all that can be looked at. */
@@ -343,19 +291,13 @@ static void finish(struct run *r)
 void run_list(const struct list *l)
 {
 	struct run *r = ct_alloc(sizeof(*r));
-	unsigned int i;
 
 	r->list = l;
 	ct_seed(l->setup.seed);
 	shape_init(&r->shape, &l->setup);
 	table_first(r);
-	if (run_threaded(r)) {
-		with_threads(r);
-	} else {
-		for (i = 0; i < l->nr; i++) {
-			progress->at = i;
-			do_op(r, i);
-		}
-	}
+	if (run_threaded(r))
+		seen_init(r);
+	steps_run(r);
 	finish(r);
 }

@@ -44,8 +44,8 @@ struct shape_job *shape_job(struct shape *s, int id)
 	return NULL;
 }
 
-/* May the thread of @op touch all of it? It is cut at the device's end. */
-static bool apply_io(struct shape *s, const struct setup *setup,
+/* May the thread write all of it? It is cut at the device's end. */
+static bool apply_io(struct shape *s, const struct setup *setup, bool write,
 		     unsigned int thread, s64 at, s64 *len)
 {
 	/* The threads do not look at what changes beside them. */
@@ -55,7 +55,7 @@ static bool apply_io(struct shape *s, const struct setup *setup,
 	    (u64)at >= size)
 		return false;
 	*len = min((u64)*len, size - at);
-	if (!setup->threads)
+	if (!setup->threads || !write)
 		return true;
 	return at / setup->chunk == (at + *len - 1) / setup->chunk &&
 	       at / setup->chunk % (setup->threads + 1) == thread;
@@ -186,7 +186,8 @@ bool shape_apply(struct shape *s, const struct setup *setup, struct op *op)
 	case OP_FUA:
 	case OP_DISCARD:
 	case OP_ZERO:
-		return apply_io(s, setup, op->thread, arg[IO_AT], &arg[IO_LEN]);
+		return apply_io(s, setup, op->kind != OP_READ, op->thread,
+				arg[IO_AT], &arg[IO_LEN]);
 	case OP_SNAPSHOT:
 		return apply_snapshot(s, setup, op);
 	case OP_STREAM:
@@ -205,11 +206,14 @@ bool shape_apply(struct shape *s, const struct setup *setup, struct op *op)
 		return apply_end(s, shape_job(s, arg[JOB_ID]));
 	case OP_SUSPEND:
 		return !arg[SUSPEND_LEN] ||
-		       apply_io(s, setup, 0, arg[SUSPEND_AT], &arg[SUSPEND_LEN]);
+		       apply_io(s, setup, true, 0, arg[SUSPEND_AT],
+				&arg[SUSPEND_LEN]);
 	case OP_GROW:
 		return apply_grow(s, arg[0]);
 	case OP_COPY:
 		return apply_copy(s, arg);
+	case OP_SLOW:
+		return shape_find(s, arg[SLOW_LAYER]) >= 0;
 	default:
 		return true;
 	}

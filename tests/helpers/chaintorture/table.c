@@ -47,7 +47,44 @@ static struct layer *new_layer(struct run *r, int nr, u64 size, bool separate)
 	return r->layer[nr];
 }
 
-/* Nobody may read from there any more: everything becomes garbage. */
+/* Layers are numbered as they are made. */
+int table_number(const struct run *r, const struct layer *l)
+{
+	int i;
+
+	for (i = 0; r->layer[i] != l; i++)
+		;
+	return i;
+}
+
+/* From now on, or no longer, each request takes a while. */
+void table_slow(struct run *r, int layer, unsigned int ms)
+{
+	if (ms)
+		slice_slow(r->layer[layer]->data, ms);
+	else if (r->slow[layer])
+		slice_mend(r->layer[layer]->data);
+	r->slow[layer] = ms;
+}
+
+void table_all_fast(struct run *r)
+{
+	int i;
+
+	for (i = 0; i < TORTURE_MADE; i++)
+		if (r->slow[i])
+			table_slow(r, i, 0);
+}
+
+/* Nobody may read from there any more, or write: everything becomes garbage. */
+static void spoil(struct layer *l)
+{
+	slice_spoil(l->data);
+	if (!layer_raw(l) && l->meta != l->data)
+		slice_spoil(l->meta);
+}
+
+/* No table has it any more. */
 static void left(struct run *r, struct layer *l)
 {
 	struct slot *slot;
@@ -55,11 +92,12 @@ static void left(struct run *r, struct layer *l)
 	ct_check(slice_unused(l->data) && (layer_raw(l) || slice_unused(l->meta)),
 		 "%s left the chain, but its device is still in use after another table",
 		 l->name);
-	slice_put(l->data, 0, l->data->size, GARBAGE);
+	table_slow(r, table_number(r, l), 0);
+	ct_check(slice_is_spoilt(l->data) &&
+		 (layer_raw(l) || slice_is_spoilt(l->meta)),
+		 "%s was written after it had left the chain", l->name);
 	if (layer_raw(l))
 		return;
-	if (l->meta != l->data)
-		slice_put(l->meta, 0, l->meta->size, GARBAGE);
 	slot = ct_alloc(sizeof(*slot));
 	slot->data = l->data;
 	slot->meta = l->meta;
@@ -71,9 +109,11 @@ static void left(struct run *r, struct layer *l)
 void table_dropped(struct run *r, struct layer *l)
 {
 	char *start = ct_str("name=%s", l->name);
-	char *layers = msg(r->c, "layers");
-	char *line = line_with(layers, start);
+	char *layers, *line;
 
+	spoil(l);
+	layers = msg(r->c, "layers");
+	line = line_with(layers, start);
 	if (line)
 		r->c->dropped[r->c->nr_dropped++] = l;
 	else

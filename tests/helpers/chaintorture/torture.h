@@ -47,6 +47,7 @@ enum op_kind {
 	OP_GROW,
 	OP_COPY,
 	OP_CHECK,
+	OP_SLOW,
 	OP_IDLE,
 	OP_KINDS
 };
@@ -59,6 +60,8 @@ enum { SNAP_LAYER, SNAP_SIZE, SNAP_SEPARATE, SNAP_HOW };
 enum { JOB_ID, JOB_TOP, JOB_BASE, JOB_OPTIONS, JOB_SPEED };
 /* of OP_COPY; the bottom is a layer and one more, or 0 */
 enum { COPY_ON, COPY_HOW, COPY_BOTTOM };
+/* of OP_SLOW: each request of the layer's data device takes so much longer */
+enum { SLOW_LAYER, SLOW_MS };
 /* of OP_SUSPEND: a write meanwhile */
 enum { SUSPEND_HOW, SUSPEND_AT, SUSPEND_LEN };
 
@@ -86,6 +89,11 @@ struct op {
 	unsigned int thread;
 	s64 arg[TORTURE_ARGS];
 };
+
+static inline bool op_is_io(const struct op *op)
+{
+	return op->kind <= OP_FLUSH;
+}
 
 /**
  * struct setup - what there is at first
@@ -173,13 +181,25 @@ struct run {
 	struct shape shape;
 	struct layer *layer[TORTURE_MADE];
 	bool copied[TORTURE_MADE];	/* by a job or a read: since the last look */
+	bool slow[TORTURE_MADE];
 	struct slot *free_slots;
-	pthread_barrier_t segment;
-	unsigned int segment_end;
-	bool over;
+	struct seen *seen;
+	struct steps *steps;
 };
 
 void run_list(const struct list *l);
+void do_op(struct run *r, unsigned int i);
+
+/* steps.c: who does which operation when */
+void steps_run(struct run *r);
+
+/* seen.c: what a read may show while other threads write */
+void seen_init(struct run *r);
+void seen_begin(struct run *r, u64 from, u64 to, u32 tag);
+void seen_end(struct run *r, u64 from, u64 to);
+u32 *seen_before(const struct run *r, u64 at, u64 len);
+char *seen_compare(const struct run *r, u64 at, u64 len, const u8 *buf,
+		   const u32 *before);
 
 /* table.c: other tables, new layers, layers that left */
 void table_first(struct run *r);
@@ -187,6 +207,9 @@ void table_snapshot(struct run *r, const struct op *op);
 void table_swap(struct run *r, unsigned int how);
 void table_reopen(struct run *r, unsigned int how);
 void table_dropped(struct run *r, struct layer *l);
+void table_slow(struct run *r, int layer, unsigned int ms);
+void table_all_fast(struct run *r);
+int table_number(const struct run *r, const struct layer *l);
 void table_grow(struct run *r, u64 size);
 void table_copy(struct run *r, unsigned int how);
 
