@@ -321,7 +321,7 @@ grow()
 	SIZE=$1
 	mark "maysize $SIZE"
 	dmsetup load "$SCENARIO" --table "$(line "${chain[@]}" |
-		sed 's/ 3 format.*//')"
+		sed 's/ [34] format.*//')"
 	again
 	mark "size $SIZE"
 }

@@ -382,9 +382,18 @@ step_create()
 	mark "f 0"
 	dmsetup remove "$SCENARIO"
 	mark "F 0"
+	FEATURE=
 	dmsetup create "$SCENARIO" --table "$(line "${chain[@]}" |
-		sed 's/ 3 format.*//')"
+		sed 's/ [34] format.*//')"
 	scsi_up "$SCENARIO"
+}
+
+# Copy-on-read begins or ends.
+step_copying()
+{
+	if [ -n "$FEATURE" ]; then FEATURE=; else FEATURE=copy_on_read; fi
+	dmsetup load "$SCENARIO" --table "$(line "${chain[@]}")"
+	again
 }
 
 step_grow()
@@ -435,6 +444,9 @@ random_steps()
 	SEED=$(((SEED >> 8) & 0xffffff))
 	live=()
 	slow_disk=
+	choose '' copy_on_read
+	FEATURE=$R
+	LETTERS=wwwsssuuffdzrrr
 	unused=(C D E F G H I)
 	begin "random$2" "$OWNERS" $((OLD_END + OLD_TAIL)) "$BLOCK" \
 		"${RANDOM_WINDOWS[@]}"
@@ -442,7 +454,7 @@ random_steps()
 	random_windows "$SIZE"
 	random_layer A
 	random_layer B
-	echo "$SCENARIO: blocks of $BLOCK, base $BASE, kinds ${KINDS[*]}, $SIZE, then $((NEW_END + NEW_TAIL))"
+	echo "$SCENARIO: blocks of $BLOCK, base $BASE, kinds ${KINDS[*]}, $SIZE, then $((NEW_END + NEW_TAIL)) $FEATURE"
 	create A B
 	load -n 30
 	random_snapshot C 1
@@ -453,7 +465,7 @@ random_steps()
 	for step in $(seq "$3"); do
 		reap
 		choose snapshot snapshot stream stream stream verb verb verb \
-			verb suspend reload create grow delay
+			verb suspend reload create grow delay copying
 		what=$R
 		roll 4
 		threads=$R
@@ -497,5 +509,7 @@ random_steps()
 	done
 	reap
 	[ -z "$slow_disk" ] || mark "@delay $slow_disk 0"
+	FEATURE=
 	finish
+	LETTERS=wwwsssuuffdz
 }

@@ -10,7 +10,7 @@
  *
  * -p: letters, of which each thread takes one by chance, again and again:
  *	w a write of one to four whole blocks, s a smaller one, u one with FUA,
- *	f a flush, d a discard, z a write-zeroes
+ *	f a flush, d a discard, z a write-zeroes, r a read
  * -c: take the letters in turn instead, all for one block, then for the next
  * -a: with -c, all threads take the same blocks, each a sector of its own
  * -n: how many, each thread; -u: and go on, slower, until FILE exists
@@ -251,6 +251,27 @@ static void change(struct thread *t, char letter, unsigned long long sector,
 	done(t, 'a', seq, r);
 }
 
+/* Each sector was written here, as a whole, or holds zeros. */
+static void look(struct thread *t, unsigned long long sector,
+		 unsigned int count)
+{
+	const struct powercut_sector *s = (const void *)t->data;
+	unsigned int bytes = count * POWERCUT_SECTOR, i;
+
+	if (pread(t->view, t->data, bytes, sector * POWERCUT_SECTOR) != bytes)
+		err(1, "read of sector %llu", sector);
+	for (i = 0; i < count; i++) {
+		if (powercut_sector_zero(s + i))
+			continue;
+		if (!powercut_sector_whole(s + i) ||
+		    s[i].number != sector + i || s[i].kind == POWERCUT_TRIM ||
+		    (s[i].kind == POWERCUT_TAG && s[i].owner != opt.owner))
+			errx(1, "sector %llu reads as something else",
+			     sector + i);
+	}
+	__atomic_add_fetch(&operations, 1, __ATOMIC_RELAXED);
+}
+
 /* Where an operation goes, and how long it is, by chance. */
 static void choose(struct thread *t, char letter, unsigned long long *sector,
 		   unsigned int *count)
@@ -316,7 +337,10 @@ static void step(struct thread *t)
 			else
 				choose(t, letter, &sector, &count);
 		} while (!claim(sector, count));
-		change(t, letter, sector, count);
+		if (letter == 'r')
+			look(t, sector, count);
+		else
+			change(t, letter, sector, count);
 		release(sector, count);
 	}
 	t->turn++;
@@ -375,7 +399,7 @@ static void parse(int argc, char **argv)
 	int c;
 
 	opt.threads = 1;
-	opt.letters = "wwwsssuuffdz";
+	opt.letters = "";
 	while ((c = getopt(argc, argv, "m:d:f:o:b:w:q:s:t:n:u:p:cae")) != -1) {
 		switch (c) {
 		case 'm':
