@@ -137,7 +137,8 @@ static void check_promises(const struct dm_chain_sb *sb)
 	must(!((sb->size | sb->max_size) % 512), "half a sector");
 	must(!(sb->block_size & (sb->block_size - 1)) && sb->block_size >= 4096 &&
 	     sb->block_size <= MIB, "block size %u", sb->block_size);
-	must(sb->flags < 8 && !sb->incompat && sb->generation, "flags %#x", sb->flags);
+	must(sb->flags < 8 && !sb->incompat, "flags %#x", sb->flags);
+	must(sb->generation && !(sb->generation >> 63), "generation %llu", sb->generation);
 	must(sb->job.cursor <= sb->size, "cursor %llu", sb->job.cursor);
 	must(sb->result.offset <= sb->result.len, "offset %llu", sb->result.offset);
 

@@ -294,6 +294,7 @@ def rows_super():
         ("maximum", MAX_SIZE, u64(1 << 63), "maximal size"),
         ("data offset", DATA_OFFSET, u64(4096), "data offset"),
         ("generation 0", GENERATION, u64(0), "generation 0"),
+        ("generation 2^63", GENERATION, u64(1 << 63), "leaves no room for others"),
         ("overlay without a UUID", FLAGS, u32(CLEAN | 4), "overlay's UUID"),
         ("kind of backing", KIND, u32(9), "kind of backing"),
         ("raw backing with a UUID", KIND, u32(2), "has a UUID"),
