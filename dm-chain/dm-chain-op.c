@@ -52,7 +52,12 @@ static int dm_chain_raise(struct dm_chain *chain)
 	if (chain->raised)
 		goto out;
 	layer->next = layer->sb;
-	layer->next.generation++;
+	if (++layer->next.generation == DM_CHAIN_GENERATION_END) {
+		DMERR_LIMIT("layer %s: generation %llu leaves no room for others",
+			    layer->sb.name, layer->sb.generation);
+		r = -EUCLEAN;
+		goto out;
+	}
 	layer->next.flags &= ~(DM_CHAIN_F_CLEAN | DM_CHAIN_F_HAS_OVERLAY);
 	memset(layer->next.overlay_uuid, 0, DM_CHAIN_UUID_LEN);
 	r = dm_chain_meta_write_sb(layer);

@@ -431,6 +431,38 @@ static void ro_compat(void)
 	reads_only(c, " ro ");
 }
 
+/* It can be read; the first write would need the next generation. */
+static void last_generation(void)
+{
+	struct chain *c = closed_chain();
+	struct layer *e = chain_active(c);
+	void *buf = io_buf(BS);
+	struct dm_chain_sb sb;
+	u64 was;
+
+	disk_read_sb(e, &sb);
+	was = sb.generation;
+	sb.generation = S64_MAX;
+	disk_write_sb(e, &sb);
+	chain_open(c);
+	kmsg_mark();
+	ct_check(io_do(c->fd, IO_WRITE, 0, BS, buf), "a write is taken");
+	ct_check(strstr(kmsg_read(), "generation 9223372036854775807"),
+		 "the log does not say why");
+	ct_check(io_do(c->fd, IO_DISCARD, 0, BS, NULL), "a discard is taken");
+	verify_view(c);
+	chain_close(c);
+	disk_read_sb(e, &sb);
+	ct_check(sb.generation == S64_MAX, "the generation is %llu", sb.generation);
+	sb.generation = was;
+	disk_write_sb(e, &sb);
+	chain_open(c);
+	chain_fill(c, 10);
+	verify_all(c);
+	chain_close(c);
+	free(buf);
+}
+
 /* An unknown compatible feature is nobody's business; who writes clears it. */
 static void compat(void)
 {
@@ -463,6 +495,7 @@ const struct scenario badmeta_scenarios[] = {
 	{ "badinput", "directory-pages", directory_pages },
 	{ "badinput", "torn-page-of-an-unclean-layer", torn_page },
 	{ "badinput", "needs-check", needs_check },
+	{ "badinput", "last-generation", last_generation },
 	{ "badinput", "unknown-ro-compat-feature", ro_compat },
 	{ "badinput", "unknown-compat-feature", compat },
 	{ }
