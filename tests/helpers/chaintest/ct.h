@@ -331,6 +331,12 @@ void stream_start(struct chain *c, int top, int base, const char *more);
 void stream_done(struct chain *c, int top, int base);
 void chain_stream(struct chain *c, int top, int base);
 
+/* dmdev.c, too */
+pid_t aside_start(int (*what)(struct chain *c), struct chain *c);
+void aside_hangs(pid_t pid);
+bool aside_ended(pid_t pid);
+int aside_end(pid_t pid);
+
 /* verify.c */
 void verify_view(struct chain *c);
 void verify_disk(struct chain *c);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ct.h"
@@ -335,4 +336,65 @@ bool dmd_left_over(void)
 	}
 	dm_task_destroy(task);
 	return left;
+}
+
+/*
+ * What has to wait while the scenario goes on is done by another process, because
+ * libdevmapper is not for several threads. @what returns 0 or a negative errno.
+ */
+pid_t aside_start(int (*what)(struct chain *c), struct chain *c)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	ct_check(pid >= 0, "fork: %m");
+	if (!pid)
+		_exit(-what(c));
+	return pid;
+}
+
+static bool sleeps_deeply(pid_t pid)
+{
+	char *path = ct_str("/proc/%d/stat", pid), *text, line[256] = "";
+	FILE *f = fopen(path, "r");
+
+	ct_check(f && fgets(line, sizeof(line), f), "%s: %m", path);
+	fclose(f);
+	free(path);
+	text = strrchr(line, ')');
+	return text && !strncmp(text, ") D", 3);
+}
+
+/* Wait until it waits in the kernel, and not only for a moment. */
+void aside_hangs(pid_t pid)
+{
+	bool before = false, now = false;
+
+	while (!(before && now)) {
+		ct_check(!aside_ended(pid), "it does not wait for anything");
+		before = now;
+		ct_sleep_ms(CT_MUST_NOT_MS);
+		now = sleeps_deeply(pid);
+	}
+}
+
+/* It stays to be waited for. */
+bool aside_ended(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	ct_check(!waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT),
+		 "waitid: %m");
+	return info.si_pid;
+}
+
+/* Return: what it returned. */
+int aside_end(pid_t pid)
+{
+	int status;
+
+	ct_check(waitpid(pid, &status, 0) == pid, "waitpid: %m");
+	ct_check(WIFEXITED(status), "it died: status %#x", status);
+	return -WEXITSTATUS(status);
 }

@@ -193,19 +193,9 @@ static void base_fails(void)
 	}
 }
 
-static void *resume_thread(void *data)
+static int resume_it(struct chain *c)
 {
-	struct chain *c = data;
-
-	return (void *)(long)dmd_resume(c->dev);
-}
-
-static int resume_end(pthread_t thread)
-{
-	void *result;
-
-	pthread_join(thread, &result);
-	return (long)result;
+	return dmd_resume(c->dev);
 }
 
 /*
@@ -216,7 +206,7 @@ static void size_fails(void)
 {
 	struct parts p;
 	struct chain *c;
-	pthread_t thread;
+	pid_t resume;
 	int retry;
 
 	for (retry = 0; retry < 2; retry++) {
@@ -224,12 +214,11 @@ static void size_fails(void)
 		must_load(c, ROOM);
 		ct_check(!dmd_suspend(c->dev, DMD_NOLOCKFS), "suspend");
 		slice_hold(p.pages);
-		ct_check(!pthread_create(&thread, NULL, resume_thread, c),
-			 "no thread");
-		ct_sleep_ms(2 * CT_MUST_NOT_MS);
+		resume = aside_start(resume_it, c);
+		aside_hangs(resume);
 		slice_break(p.supers);
 		slice_release(p.pages);
-		ct_check(resume_end(thread), "the device resumes");
+		ct_check(aside_end(resume), "the device resumes");
 		slice_mend(p.supers);
 		recorded(c, SIZE);
 		if (retry) {
@@ -299,9 +288,9 @@ static void job_goes_on(void)
 	end(c);
 }
 
-static void *load_thread(void *data)
+static int load_old(struct chain *c)
 {
-	return (void *)(long)load(data, SIZE);
+	return load(c, SIZE);
 }
 
 /*
@@ -312,22 +301,22 @@ static void outgrown(void)
 {
 	struct parts p;
 	struct chain *c = a_and_e(&p);
-	pthread_t resume, loader;
-	void *loaded;
+	pid_t resume, loader;
+	int loaded;
 
 	must_load(c, ROOM);
 	ct_check(!dmd_suspend(c->dev, DMD_NOLOCKFS), "suspend");
 	slice_hold(chain_active(c)->data);
-	ct_check(!pthread_create(&resume, NULL, resume_thread, c), "no thread");
-	ct_sleep_ms(CT_MUST_NOT_MS);
-	ct_check(!pthread_create(&loader, NULL, load_thread, c), "no thread");
+	resume = aside_start(resume_it, c);
+	aside_hangs(resume);
+	loader = aside_start(load_old, c);
 	ct_sleep_ms(CT_MUST_NOT_MS);
 	slice_release(chain_active(c)->data);
-	ct_check(!resume_end(resume), "resume fails");
-	pthread_join(loader, &loaded);
+	ct_check(!aside_end(resume), "resume fails");
+	loaded = aside_end(loader);
 	model_grow(c, ROOM);
 	if (loaded) {
-		ct_note("the old table was too late: %s", strerror(-(long)loaded));
+		ct_note("the old table was too late: %s", strerror(-loaded));
 	} else {
 		ct_check(!dmd_suspend(c->dev, DMD_NOLOCKFS), "suspend");
 		must_not_resume(c, "has grown");

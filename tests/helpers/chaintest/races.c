@@ -265,11 +265,9 @@ static void hidden_by_e(void)
 }
 
 /* Suspend has to wait for a merge, and the merge must not be lost. */
-static void *suspend_thread(void *data)
+static int suspend_it(struct chain *c)
 {
-	struct chain *c = data;
-
-	return (void *)(long)dmd_suspend(c->dev, DMD_NOLOCKFS);
+	return dmd_suspend(c->dev, DMD_NOLOCKFS);
 }
 
 static void suspend_during_merge(void)
@@ -277,19 +275,19 @@ static void suspend_during_merge(void)
 	struct slice *held;
 	struct chain *c = with_held_c(4096, &held);
 	u32 tag = pattern_new_tag();
-	pthread_t thread;
 	struct aio *io;
-	void *result;
+	pid_t suspend;
+	int r;
 
 	slice_hold(held);
 	io = aio_start(c->fd, IO_WRITE, 512, 512, tag);
 	ct_sleep_ms(50);
-	ct_check(!pthread_create(&thread, NULL, suspend_thread, c), "no thread");
+	suspend = aside_start(suspend_it, c);
 	ct_sleep_ms(CT_MUST_NOT_MS);
 	ct_check(!aio_done(io), "the merge is not held");
 	slice_release(held);
-	pthread_join(thread, &result);
-	ct_check(!result, "suspend: %s", strerror(-(long)result));
+	r = aside_end(suspend);
+	ct_check(!r, "suspend: %s", strerror(-r));
 	ct_check(!aio_wait(io), "the write fails");
 	ct_check(!dmd_resume(c->dev), "resume");
 	model_write(c, 512, 512, tag);

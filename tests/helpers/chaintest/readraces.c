@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "readcopy.h"
 
@@ -162,39 +163,35 @@ static void other_writes(void)
 
 /* ---- suspend, reload, remove: they wait for what has begun ---- */
 
-static void *suspend_thread(void *data)
+static int suspend_it(struct chain *c)
 {
-	struct chain *c = data;
-
-	return (void *)(long)dmd_suspend(c->dev, DMD_NOLOCKFS | DMD_NOFLUSH);
+	return dmd_suspend(c->dev, DMD_NOLOCKFS | DMD_NOFLUSH);
 }
 
-static void *close_thread(void *data)
+static int remove_it(struct chain *c)
 {
-	chain_close(data);
-	return NULL;
+	return dmd_remove(c->dev);
 }
 
 static void suspend_meets_copy(bool reload)
 {
 	struct slice *sub[2];
 	struct chain *c = with_held_e(BS, SIZE - BS, sub);
-	pthread_t thread;
-	void *result;
+	pid_t suspend;
 	char *line;
+	int r;
 
 	copy_hangs(c, sub[0]);
 	line = dmd_table(c->dev);
 	if (reload)
 		ct_check(!chain_load(c, line), "load of %s", line);
 	free(line);
-	ct_check(!pthread_create(&thread, NULL, suspend_thread, c), "no thread");
+	suspend = aside_start(suspend_it, c);
 	ct_sleep_ms(CT_MUST_NOT_MS);
-	ct_check(pthread_tryjoin_np(thread, &result) == EBUSY,
-		 "suspended, but a copy is on its way");
+	ct_check(!aside_ended(suspend), "suspended, but a copy is on its way");
 	slice_release(sub[0]);
-	pthread_join(thread, &result);
-	ct_check(!result, "suspend: %s", strerror(-(long)result));
+	r = aside_end(suspend);
+	ct_check(!r, "suspend: %s", strerror(-r));
 	ct_check(!dmd_resume(c->dev), "resume");
 	readcopy_verify(c);
 	end(c);
@@ -214,16 +211,19 @@ static void removes(void)
 {
 	struct slice *sub[2];
 	struct chain *c = with_held_e(BS, SIZE - BS, sub);
-	pthread_t thread;
-	void *result;
+	pid_t remove;
+	int r;
 
 	copy_hangs(c, sub[0]);
-	ct_check(!pthread_create(&thread, NULL, close_thread, c), "no thread");
+	model_freeze(c);
+	close(c->fd);
+	c->fd = -1;
+	remove = aside_start(remove_it, c);
 	ct_sleep_ms(CT_MUST_NOT_MS);
-	ct_check(pthread_tryjoin_np(thread, &result) == EBUSY,
-		 "removed, but a copy is on its way");
+	ct_check(!aside_ended(remove), "removed, but a copy is on its way");
 	slice_release(sub[0]);
-	pthread_join(thread, &result);
+	r = aside_end(remove);
+	ct_check(!r, "remove: %s", strerror(-r));
 	verify_closed(c);
 	verify_tool(c);
 	chain_open(c);

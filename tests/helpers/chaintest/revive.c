@@ -302,40 +302,33 @@ static void several(void)
 	verify_reopened(s->c);
 }
 
-static void *remove_thread(void *data)
+static int remove_it(struct chain *c)
 {
-	struct chain *c = data;
-
-	return (void *)(long)dmd_remove(c->dev);
+	return dmd_remove(c->dev);
 }
 
-static void *suspend_thread(void *data)
+static int suspend_it(struct chain *c)
 {
-	struct chain *c = data;
-
-	return (void *)(long)dmd_suspend(c->dev, DMD_NOLOCKFS | DMD_NOFLUSH);
+	return dmd_suspend(c->dev, DMD_NOLOCKFS | DMD_NOFLUSH);
 }
 
 /* Suspend the device, or remove it, while a device that units wait for is held. */
 static void stop_while_held(struct stage *s, bool remove)
 {
 	struct chain *c = s->c;
-	pthread_t thread;
-	void *result;
+	pid_t aside;
+	int r;
 
 	if (remove) {
 		model_freeze(c);
 		close(c->fd);
 		c->fd = -1;
 	}
-	ct_check(!pthread_create(&thread, NULL,
-				 remove ? remove_thread : suspend_thread, c),
-		 "no thread");
+	aside = aside_start(remove ? remove_it : suspend_it, c);
 	ct_sleep_ms(CT_MUST_NOT_MS);
 	slice_release(s->b->data);
-	pthread_join(thread, &result);
-	ct_check(!result, "%s: %s", remove ? "remove" : "suspend",
-		 strerror(-(long)result));
+	r = aside_end(aside);
+	ct_check(!r, "%s: %s", remove ? "remove" : "suspend", strerror(-r));
 	if (remove)
 		chain_open(c);
 	else
