@@ -25,18 +25,21 @@ static int lock_number(unsigned int major, unsigned int minor,
 		       struct dm_chain_why *why)
 {
 	char *path = xasprintf(LOCK_DIR "/%u:%u", major, minor);
-	int fd = -1, ret = 0;
+	int fd = -1, err = 0;
 
 	if (!mkdir(LOCK_DIR, 0700) || errno == EEXIST)
 		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	while (fd >= 0 && (ret = flock(fd, LOCK_EX)) && errno == EINTR)
-		;
-	if (fd < 0 || ret) {
-		ret = dm_chain_refuse(why, -errno, "cannot lock %s: %s", path,
-				      strerror(errno));
+	if (fd < 0)
+		err = errno;
+	else
+		while (flock(fd, LOCK_EX) && (err = errno) == EINTR)
+			err = 0;
+	if (err) {
+		dm_chain_refuse(why, 0, "cannot lock %s: %s", path,
+				strerror(err));
 		if (fd >= 0)
 			close(fd);
-		fd = ret;
+		fd = -err;
 	}
 	free(path);
 	return fd;
