@@ -85,7 +85,7 @@ static int record_write(struct dm_chain_job *job, enum dm_chain_job_state state)
 	if (r)
 		WRITE_ONCE(job->unrecorded, true);
 	if (!r)
-		job->state = state;
+		WRITE_ONCE(job->state, state);
 	spin_unlock(&job->lock);
 	return r;
 }
@@ -158,7 +158,7 @@ int dm_chain_job_record_result(struct dm_chain_job *job,
 	if (r)
 		WRITE_ONCE(job->unrecorded, true);
 	else if (status == DM_CHAIN_RESULT_CANCELLED)
-		job->state = DM_CHAIN_JOB_ABORTING;
+		WRITE_ONCE(job->state, DM_CHAIN_JOB_ABORTING);
 	spin_unlock(&job->lock);
 	mutex_unlock(&top->meta_lock);
 	if (r)
@@ -208,6 +208,8 @@ void dm_chain_job_settle(struct dm_chain *chain, struct dm_chain_layer *layer,
 	job = layer->job;
 	if (!job || !job->stopped)
 		return;
+	/* For the record, which whoever shares the layer may be writing anew. */
+	mutex_lock(&layer->meta_lock);
 	spin_lock(&job->lock);
 	/* What was saved lately is not in the record. */
 	moved = durable && (job->durable.cursor != job->now.cursor ||
@@ -219,6 +221,7 @@ void dm_chain_job_settle(struct dm_chain *chain, struct dm_chain_layer *layer,
 	}
 	moved |= job->unrecorded;
 	spin_unlock(&job->lock);
+	mutex_unlock(&layer->meta_lock);
 	/* That it is not known how far it came costs a look, nothing more. */
 	if (moved)
 		dm_chain_job_record(job);
