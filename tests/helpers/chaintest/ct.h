@@ -124,6 +124,7 @@ struct slice *slice_compose(unsigned int nr, struct slice **sub);
 void slice_read(const struct slice *s, u64 offset, void *buf, size_t len);
 void slice_write(const struct slice *s, u64 offset, const void *buf,
 		 size_t len);
+void slice_copy(const struct slice *from, const struct slice *to);
 void slice_put(const struct slice *s, u64 from, u64 to, u32 tag);
 bool slice_unused(const struct slice *s);
 void slice_spoil(const struct slice *s);

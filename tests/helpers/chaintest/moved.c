@@ -27,22 +27,19 @@ static struct chain *raw_b_c_d_e(void)
 	return c;
 }
 
-static struct slice *slice_copy(const struct slice *s)
+static struct slice *copy_of(const struct slice *s)
 {
 	struct slice *copy = slice_new(0, s->size);
-	void *buf = io_buf(s->size);
 
-	slice_read(s, 0, buf, s->size);
-	slice_write(copy, 0, buf, s->size);
-	free(buf);
+	slice_copy(s, copy);
 	return copy;
 }
 
 static void layer_copy(const struct layer *l, struct slice **data,
 		       struct slice **meta)
 {
-	*data = slice_copy(l->data);
-	*meta = l->meta == l->data ? *data : slice_copy(l->meta);
+	*data = copy_of(l->data);
+	*meta = l->meta == l->data ? *data : copy_of(l->meta);
 }
 
 static void slice_fill(const struct slice *s, u8 byte)
@@ -154,7 +151,7 @@ static void longer_raw_base(void)
 
 	chain_push(c, a);
 	chain_push(c, layer_new("E", SIZE, BS, LAYER_SEPARATE));
-	part[0] = slice_copy(a->data);
+	part[0] = copy_of(a->data);
 	chain_fill(c, 20);
 	move(c, a, slice_compose(2, part), NULL);
 	/* "layers" says how long A is, not how much of it shows. */

@@ -185,6 +185,16 @@ void slice_write(const struct slice *s, u64 offset, const void *buf,
 	ct_check(!r, "write %s at %llu: %s", s->name, offset, strerror(-r));
 }
 
+/* All of it, to the beginning of another one that is as long or longer. */
+void slice_copy(const struct slice *from, const struct slice *to)
+{
+	void *buf = io_buf(from->size);
+
+	slice_read(from, 0, buf, from->size);
+	slice_write(to, 0, buf, from->size);
+	free(buf);
+}
+
 /* To be compared only: whether any byte of a range changed. */
 u64 slice_hash(const struct slice *s, u64 offset, u64 len)
 {

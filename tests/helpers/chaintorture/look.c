@@ -27,6 +27,13 @@ static bool zero_block(const struct layer *l, u64 block)
 	return true;
 }
 
+/* A copy that was made while the layer was in use stays as the layer was then. */
+static void check_clean(const struct run *r, const struct layer *l)
+{
+	if (!r->moved[table_number(r, l)])
+		disk_check_clean(l);
+}
+
 /* Somebody may have copied into it. */
 static void allow_copies(struct layer *l)
 {
@@ -157,7 +164,7 @@ void look(struct run *r, bool suspended)
 		nr = effective(r, layer);
 		look_at_layers(r, layer, nr);
 		for (i = 0; i < nr; i++)
-			disk_check_clean(layer[i]);
+			check_clean(r, layer[i]);
 		err = dmd_resume(c->dev);
 		ct_check(!err, "resume: %s", strerror(-err));
 	}
@@ -273,7 +280,7 @@ void look_closed(struct run *r)
 	module_away();
 	look_at_layers(r, c->layer, c->nr);
 	for (i = 0; i < c->nr; i++)
-		disk_check_clean(c->layer[i]);
+		check_clean(r, c->layer[i]);
 	look_with_chainview(c);
 	if (use_tools)
 		verify_tool(c);

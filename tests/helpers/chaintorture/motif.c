@@ -143,7 +143,7 @@ static void much(struct plan *p, enum flurry what, unsigned int nr,
  */
 static void draw_under_fire(struct plan *p)
 {
-	static const s64 slow_top[] = { 2, 2, 60 }, slow_below[] = { 60, 150, 400 };
+	static const s64 slow_top[] = { 2, 2, 60 }, slow_below[] = { 60, 400, 1000 };
 	unsigned int blocks = one_in(2) ? 1 + ct_random(2) : 4 + ct_random(28);
 	int below = active(p), base = any_below(p, p->shape.nr - 1), top, job;
 	enum flurry what = ct_random(3);
@@ -249,13 +249,35 @@ static void draw_two_jobs(struct plan *p)
 	later(p, OP_CHECK)->arg[0] = ct_random(2);
 }
 
+/*
+ * What is not committed yet, in a layer that perhaps has no map page yet, when a copy
+ * takes the place of one below it.
+ */
+static void draw_moved(struct plan *p)
+{
+	unsigned int blocks = 1 + ct_random(30);
+	struct op *op;
+	int layer;
+
+	if (!one_in(3))
+		later_snapshot(p, shape_size(&p->shape));
+	much(p, ANY, 2 + ct_random(8), blocks);
+	layer = p->shape.layer[one_in(2) ? 0 : ct_random(p->shape.nr)];
+	op = later(p, OP_MOVE);
+	op->arg[MOVE_LAYER] = layer;
+	op->arg[MOVE_HOW] = ct_random(4);
+	much(p, ANY, 4 + ct_random(8), blocks);
+}
+
 void draw_motif(struct plan *p)
 {
 	p->next = 0;
 	p->queued = 0;
 	p->focus = ct_random(p->list->setup.size / SECTOR) * SECTOR;
+	if (one_in(6))
+		draw_moved(p);
 	/* With several threads all layers are of one size. */
-	if (p->list->setup.threads || one_in(4))
+	else if (p->list->setup.threads || one_in(4))
 		draw_under_fire(p);
 	else if (one_in(2))
 		draw_short_layer(p);

@@ -72,7 +72,7 @@ static void draw_weights(struct plan *p)
 		[OP_RESUME] = 2, [OP_SPEED] = 2, [OP_FLOOR] = 1,
 		[OP_CEILING] = 1, [OP_FINALIZE] = 3, [OP_CANCEL] = 2,
 		[OP_END] = 9, [OP_SUSPEND] = 2, [OP_RELOAD] = 3,
-		[OP_REOPEN] = 1, [OP_GROW] = 2, [OP_COPY] = 1,
+		[OP_REOPEN] = 1, [OP_GROW] = 2, [OP_COPY] = 1, [OP_MOVE] = 2,
 		[OP_CHECK] = 2, [OP_SLOW] = 1, [OP_IDLE] = 2,
 	};
 	unsigned int i;
@@ -300,6 +300,10 @@ static void draw_op(struct plan *p, struct op *op)
 		arg[COPY_HOW] = ct_random(16);
 		if (arg[COPY_ON] && one_in(2))
 			arg[COPY_BOTTOM] = 1 + p->shape.layer[ct_random(p->shape.nr)];
+		break;
+	case OP_MOVE:
+		arg[MOVE_LAYER] = p->shape.layer[ct_random(p->shape.nr)];
+		arg[MOVE_HOW] = ct_random(4);
 		break;
 	case OP_CHECK:
 		arg[0] = ct_random(2);

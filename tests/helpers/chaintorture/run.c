@@ -229,6 +229,9 @@ static void do_other(struct run *r, const struct op *op,
 	case OP_COPY:
 		table_copy(r, arg[COPY_HOW]);
 		break;
+	case OP_MOVE:
+		table_move(r, arg[MOVE_LAYER], arg[MOVE_HOW]);
+		break;
 	case OP_CHECK:
 		look(r, arg[0]);
 		break;

@@ -170,6 +170,21 @@ static bool apply_copy(struct shape *s, const s64 *arg)
 	return true;
 }
 
+/* One below the active layer that no job has to do with. */
+static bool apply_move(struct shape *s, int layer)
+{
+	int at = shape_find(s, layer);
+	unsigned int i;
+
+	if (at < 0 || at == (int)s->nr - 1)
+		return false;
+	for (i = 0; i < s->nr_jobs; i++)
+		if (shape_find(s, s->job[i].bottom) <= at &&
+		    at <= shape_find(s, s->job[i].top))
+			return false;
+	return true;
+}
+
 /**
  * shape_apply() - what an operation makes of the chain
  * @op: its length is cut at the device's end
@@ -212,6 +227,8 @@ bool shape_apply(struct shape *s, const struct setup *setup, struct op *op)
 		return apply_grow(s, arg[0]);
 	case OP_COPY:
 		return apply_copy(s, arg);
+	case OP_MOVE:
+		return apply_move(s, arg[MOVE_LAYER]);
 	case OP_SLOW:
 		return shape_find(s, arg[SLOW_LAYER]) >= 0;
 	default:

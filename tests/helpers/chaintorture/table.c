@@ -84,7 +84,7 @@ static void spoil(struct layer *l)
 		slice_spoil(l->meta);
 }
 
-/* No table has it any more. */
+/* No table has it any more, and its devices are as fast as ever. */
 static void left(struct run *r, struct layer *l)
 {
 	struct slot *slot;
@@ -92,17 +92,24 @@ static void left(struct run *r, struct layer *l)
 	ct_check(slice_unused(l->data) && (layer_raw(l) || slice_unused(l->meta)),
 		 "%s left the chain, but its device is still in use after another table",
 		 l->name);
-	table_slow(r, table_number(r, l), 0);
 	ct_check(slice_is_spoilt(l->data) &&
 		 (layer_raw(l) || slice_is_spoilt(l->meta)),
 		 "%s was written after it had left the chain", l->name);
-	if (layer_raw(l))
+	if (layer_raw(l)) {
+		r->free_raw = l->data;
 		return;
+	}
 	slot = ct_alloc(sizeof(*slot));
 	slot->data = l->data;
 	slot->meta = l->meta;
 	slot->next = r->free_slots;
 	r->free_slots = slot;
+}
+
+static void left_fast(struct run *r, struct layer *l)
+{
+	table_slow(r, table_number(r, l), 0);
+	left(r, l);
 }
 
 /* A job has dropped it; another table may have let it go already. */
@@ -117,7 +124,7 @@ void table_dropped(struct run *r, struct layer *l)
 	if (line)
 		r->c->dropped[r->c->nr_dropped++] = l;
 	else
-		left(r, l);
+		left_fast(r, l);
 	free(line);
 	free(layers);
 	free(start);
@@ -128,7 +135,7 @@ static void all_left(struct run *r)
 	unsigned int i;
 
 	for (i = 0; i < r->c->nr_dropped; i++)
-		left(r, r->c->dropped[i]);
+		left_fast(r, r->c->dropped[i]);
 	r->c->nr_dropped = 0;
 }
 
@@ -273,4 +280,45 @@ void table_copy(struct run *r, unsigned int how)
 	line = chain_line(c);
 	another(r, c->size, line, how);
 	free(line);
+}
+
+/* Devices like those of the layer. */
+static void take_other(struct run *r, struct layer *l)
+{
+	struct slot *slot;
+
+	if (layer_raw(l)) {
+		l->data = r->free_raw ?: slice_new(0, l->data->size);
+		r->free_raw = NULL;
+		return;
+	}
+	slot = slot_get(r, l->meta != l->data);
+	l->data = slot->data;
+	l->meta = slot->meta;
+	free(slot);
+}
+
+/*
+ * A copy takes the layer's place. For a raw one it is as if it were another base, so
+ * that the new chain is built beside the live one.
+ */
+void table_move(struct run *r, int layer, unsigned int how)
+{
+	struct chain *c = r->c;
+	struct layer *l = r->layer[layer], old;
+	char *line;
+
+	table_slow(r, layer, 0);
+	r->moved[layer] = true;
+	old = *l;
+	take_other(r, l);
+	slice_copy(old.data, l->data);
+	if (l->meta != l->data && !layer_raw(l))
+		slice_copy(old.meta, l->meta);
+	c->words = feature_words(r, "", false);
+	line = chain_line(c);
+	another(r, c->size, line, how);
+	free(line);
+	spoil(&old);
+	left(r, &old);
 }

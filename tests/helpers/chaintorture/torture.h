@@ -46,6 +46,7 @@ enum op_kind {
 	OP_REOPEN,
 	OP_GROW,
 	OP_COPY,
+	OP_MOVE,
 	OP_CHECK,
 	OP_SLOW,
 	OP_IDLE,
@@ -60,6 +61,8 @@ enum { SNAP_LAYER, SNAP_SIZE, SNAP_SEPARATE, SNAP_HOW };
 enum { JOB_ID, JOB_TOP, JOB_BASE, JOB_OPTIONS, JOB_SPEED };
 /* of OP_COPY; the bottom is a layer and one more, or 0 */
 enum { COPY_ON, COPY_HOW, COPY_BOTTOM };
+/* of OP_MOVE: the layer goes on as a copy on other devices */
+enum { MOVE_LAYER, MOVE_HOW };
 /* of OP_SLOW: each request of the layer's data device takes so much longer */
 enum { SLOW_LAYER, SLOW_MS };
 /* of OP_SUSPEND: a write meanwhile */
@@ -182,7 +185,9 @@ struct run {
 	struct layer *layer[TORTURE_MADE];
 	bool copied[TORTURE_MADE];	/* by a job or a read: since the last look */
 	bool slow[TORTURE_MADE];
+	bool moved[TORTURE_MADE];
 	struct slot *free_slots;
+	struct slice *free_raw;
 	struct seen *seen;
 	struct steps *steps;
 };
@@ -212,6 +217,7 @@ void table_all_fast(struct run *r);
 int table_number(const struct run *r, const struct layer *l);
 void table_grow(struct run *r, u64 size);
 void table_copy(struct run *r, unsigned int how);
+void table_move(struct run *r, int layer, unsigned int how);
 
 /* jobs.c */
 void job_op(struct run *r, const struct op *op, const struct shape_job *job);
