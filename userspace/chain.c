@@ -32,7 +32,8 @@ static int open_backing(struct layer *layer, const struct layer *above,
 	if (hint)
 		return layer_open(layer, hint->meta ? hint->meta : hint->data,
 				  hint->meta ? hint->data : NULL,
-				  flags | (backing->kind == DM_CHAIN_BACKING_RAW ? LAYER_ANY : 0),
+				  backing->kind == DM_CHAIN_BACKING_RAW ?
+					flags | LAYER_ANY | LAYER_KNOWN_RAW : flags,
 				  why);
 	if (backing->kind == DM_CHAIN_BACKING_RAW) {
 		ret = layer_open_raw(layer, backing, flags, &reason);

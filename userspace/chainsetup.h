@@ -201,6 +201,7 @@ struct layer {
 #define LAYER_EXCL	DEVICE_EXCL
 #define LAYER_META_ONLY	(1 << 8)	/* do not open a separate data device */
 #define LAYER_ANY	(1 << 9)	/* one without a superblock is raw */
+#define LAYER_KNOWN_RAW	(1 << 10)	/* and so is one that cannot be read */
 
 /**
  * layer_open() - open a layer by the device that holds its superblock

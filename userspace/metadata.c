@@ -199,7 +199,8 @@ static int open_meta(struct layer *layer, const char *path, unsigned int flags,
 	int ret;
 
 	ret = super_read(&layer->meta, &layer->sb, &layer->slot, why);
-	if (ret == -ENODATA && flags & LAYER_ANY) {
+	if ((ret == -ENODATA && flags & LAYER_ANY) ||
+	    (ret == -EIO && flags & LAYER_KNOWN_RAW)) {
 		layer->raw = true;
 		layer->data = layer->meta;
 		return 0;
@@ -247,8 +248,8 @@ int layer_open_raw(struct layer *layer, const struct dm_chain_backing *ref,
 {
 	/* A path is a hint: a repair may have had to leave it out. */
 	if (*ref->path)
-		return layer_open(layer, ref->path, NULL, flags | LAYER_ANY,
-				  why);
+		return layer_open(layer, ref->path, NULL,
+				  flags | LAYER_ANY | LAYER_KNOWN_RAW, why);
 	*layer = (struct layer) { .data.fd = -1, .meta.fd = -1 };
 	return dm_chain_refuse(why, -ENOENT, "no path to it is recorded");
 }

@@ -83,6 +83,24 @@ test_open_moved()
 	ok chainsetup close "$name"
 }
 
+# A base that has lost its first sectors: what can be read is there.
+test_open_damaged_base()
+{
+	local sectors
+
+	chain
+	ok chainsetup close "$name"
+	sectors=$(blockdev --getsz "$A")
+	below bad "0 32 error
+		32 $((sectors - 32)) linear $A 32"
+	ok chainsetup open "$name" "$E" --layer "raw=/dev/mapper/$name-bad"
+	same "2nd MiB" "$(dd if="/dev/mapper/$name" bs=1M skip=1 count=1 status=none |
+		tr -dc A | wc -c)" 1048576
+	dd if="/dev/mapper/$name" of="$scratch/out" bs=4k count=1 iflag=direct \
+		2>/dev/null && wrong "the lost sectors can be read"
+	ok chainsetup close "$name"
+}
+
 test_open_layer_option()
 {
 	new_device A "$SIZE"
