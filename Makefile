@@ -3,6 +3,7 @@
 # make			the module for the running kernel (or KDIR=...), and chainsetup
 # make demo		a file system on a chain while it is streamed, in a virtual machine
 # make check		all tests; TIERS="unit vm" for some of them
+# make check-system	tests that boot a Debian system, or build packages for one
 # make check-long	tests that take hours, which "make check" has a share of
 # make torture		all that can go on for as long as one likes: MINUTES=120 SEED=n
 # make bench		the performance tables; GROUPS="read write" for some of them
@@ -78,6 +79,9 @@ demo:
 check:
 	@tests/run $(TIERS)
 
+check-system:
+	@tests/run --system $(TIERS)
+
 check-long:
 	@tests/run --long $(TIERS)
 
@@ -113,8 +117,8 @@ clean:
 	rm -f dm-chain.ko dm-chain.mod dm-chain.mod.c modules.order Module.symvers
 	rm -f *.o .*.o dm-chain/*.o .*.cmd dm-chain/.*.cmd
 
-.PHONY: all module kernel-headers tools helpers core-sources demo check check-long \
-	torture bench bench-compare lint install \
+.PHONY: all module kernel-headers tools helpers core-sources demo check check-system \
+	check-long torture bench bench-compare lint install \
 	install-module install-tools clean
 
 -include $(shell find build -name '*.d' 2>/dev/null)
