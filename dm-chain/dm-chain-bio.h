@@ -21,6 +21,24 @@ struct dm_chain_owner_node;
 #define DM_CHAIN_BIO_FIRST_WRITE	0x02	/* holds a range and a node */
 #define DM_CHAIN_BIO_COMMIT		0x04	/* FUA: waits for a commit */
 
+/* Room for what blk_fill_rwbs() writes, in any kernel. */
+#define DM_CHAIN_RWBS_LEN	16
+
+/* What becomes of a bio or a part of it, for tracepoints. */
+enum dm_chain_how {
+	/* by the map path */
+	DM_CHAIN_HOW_PASS,	/* to the layer that holds it; by a worker as well */
+	DM_CHAIN_HOW_FIRST,	/* whole blocks that become the layer's, as well */
+	DM_CHAIN_HOW_ZERO,	/* answered with zeros; worker: becomes zero */
+	DM_CHAIN_HOW_DEFER,	/* to a worker */
+	DM_CHAIN_HOW_COMMIT,	/* a flush that waits for a commit */
+	DM_CHAIN_HOW_REFUSE,	/* fails */
+	/* by a worker only */
+	DM_CHAIN_HOW_MERGE,	/* a part of a block, laid over the rest of it */
+	DM_CHAIN_HOW_FILL,	/* zeros are written */
+	DM_CHAIN_HOW_SKIP,	/* part of a block that a discard leaves alone */
+};
+
 /**
  * struct dm_chain_bio - what the target keeps with each bio
  * @flags: what end_io has to do

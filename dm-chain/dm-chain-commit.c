@@ -56,6 +56,7 @@
 #include <linux/slab.h>
 
 #include "dm-chain.h"
+#include "dm-chain-trace.h"
 
 /*
  * A page's blocks in 63 parts: what changed in the page that a commit still has
@@ -534,7 +535,9 @@ static int dm_chain_commit_one(struct dm_chain_layer *layer, u32 index)
 	return r;
 }
 
-static int dm_chain_commit_pages(struct dm_chain_layer *layer)
+/* @pages gets how many were taken. */
+static int dm_chain_commit_pages(struct dm_chain_layer *layer,
+				 unsigned int *pages)
 {
 	u64 seq = layer->seq++;
 	u32 next = 0;
@@ -559,6 +562,7 @@ static int dm_chain_commit_pages(struct dm_chain_layer *layer)
 
 		if (nr < 0)
 			return nr;
+		*pages += nr;
 		if (!nr && any)
 			break;
 		for (i = 0; i < nr; i++)
@@ -599,16 +603,18 @@ static void dm_chain_debt_paid(struct dm_chain_layer *layer)
 
 static int dm_chain_commit_locked(struct dm_chain_layer *layer)
 {
+	unsigned int pages = 0;
 	int r;
 
 	lockdep_assert_held(&layer->meta_lock);
 	if (!layer->writable)
 		return -EROFS;
+	trace_dm_chain_commit_start(layer);
 	if (!dm_chain_any_uncommitted(layer) &&
 	    bitmap_empty(layer->dir_torn, layer->geo.dir_pages))
 		r = blkdev_issue_flush(layer->data_bdev);
 	else
-		r = dm_chain_commit_pages(layer);
+		r = dm_chain_commit_pages(layer, &pages);
 
 	if (!r) {
 		dm_chain_commit_done(layer);
@@ -625,6 +631,7 @@ static int dm_chain_commit_locked(struct dm_chain_layer *layer)
 		dm_chain_commit_undo(layer);
 		dm_chain_flag(layer, DM_CHAIN_F_NEEDS_CHECK, 0);
 	}
+	trace_dm_chain_commit_end(layer, pages, r);
 	return r;
 }
 

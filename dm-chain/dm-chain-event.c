@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "dm-chain-event.h"
+#include "dm-chain-trace.h"
 
 /* Three fixed words of the error event, seven of all, the end. */
 #define EVENT_WORDS	12
@@ -79,6 +80,7 @@ void dm_chain_event_send(struct dm_chain *chain, enum dm_chain_event event,
 	struct event *e;
 
 	lockdep_assert_held(&chain->lock);
+	trace_dm_chain_event(chain, event, info);
 	e = kzalloc(sizeof(*e), GFP_NOIO | __GFP_NOWARN);
 	if (e && dm_hold(chain->md)) {
 		kfree(e);

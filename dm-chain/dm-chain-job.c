@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 
 #include "dm-chain-job.h"
+#include "dm-chain-trace.h"
 
 /* How long to wait for memory, if there is none for the units. */
 #define MEMORY_PERIOD	HZ
@@ -219,14 +220,25 @@ enum dm_chain_job_state dm_chain_job_shown(const struct dm_chain_job *job)
 	return job->state;
 }
 
+void dm_chain_job_become(struct dm_chain_job *job,
+			 enum dm_chain_job_state state)
+{
+	enum dm_chain_job_state from = job->state;
+
+	lockdep_assert_held(&job->lock);
+	/* Pairs with READ_ONCE() in dm_chain_job_record(). */
+	WRITE_ONCE(job->state, state);
+	if (from != state)
+		trace_dm_chain_job(job, from);
+}
+
 void dm_chain_job_set_state(struct dm_chain_job *job,
 			    enum dm_chain_job_state state)
 {
 	lockdep_assert_held(&job->chain->lock);
 	WARN_ON_ONCE(!dm_chain_job_transition_allowed(job->state, state));
 	spin_lock(&job->lock);
-	/* Pairs with READ_ONCE() in dm_chain_job_record(). */
-	WRITE_ONCE(job->state, state);
+	dm_chain_job_become(job, state);
 	spin_unlock(&job->lock);
 }
 

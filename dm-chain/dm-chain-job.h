@@ -502,6 +502,10 @@ void dm_chain_job_put(struct dm_chain_job *job);
 void dm_chain_job_set_state(struct dm_chain_job *job,
 			    enum dm_chain_job_state state);
 
+/* The same for who knows that it does, and holds job->lock. */
+void dm_chain_job_become(struct dm_chain_job *job,
+			 enum dm_chain_job_state state);
+
 /* Send an event that is not of an error; that of a state only once. chain->lock
  * held.
  */

@@ -15,6 +15,28 @@
  */
 #include "dm-chain.h"
 #include "dm-chain-readcopy.h"
+#include "dm-chain-trace.h"
+
+static noinline void dm_chain_tell_map(struct dm_chain *chain, struct bio *bio,
+				       enum dm_chain_how how,
+				       const struct dm_chain_slot *slot)
+{
+	trace_dm_chain_map(chain, bio, bio->bi_iter.bi_sector,
+			   bio_end_sector(bio), how, slot);
+}
+
+/*
+ * Before the bio is another device's or is let go of. It costs nothing while
+ * nobody traces.
+ */
+static __always_inline void dm_chain_trace_map(struct dm_chain *chain,
+					       struct bio *bio,
+					       enum dm_chain_how how,
+					       const struct dm_chain_slot *slot)
+{
+	if (trace_dm_chain_map_enabled())
+		dm_chain_tell_map(chain, bio, how, slot);
+}
 
 static u64 dm_chain_sector_block(struct dm_chain *chain, sector_t sector)
 {
@@ -48,6 +70,19 @@ static int dm_chain_remap(struct dm_chain_slot *slot, struct bio *bio,
 	return DM_MAPIO_REMAPPED;
 }
 
+static int dm_chain_map_refuse(struct dm_chain *chain, struct bio *bio)
+{
+	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_REFUSE, NULL);
+	return DM_MAPIO_KILL;
+}
+
+static int dm_chain_map_defer(struct dm_chain *chain, struct dm_chain_bio *pb,
+			      struct bio *bio)
+{
+	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_DEFER, NULL);
+	return dm_chain_defer(chain, pb, bio);
+}
+
 /* A read that the active layer does not answer. RCU is held, and let go of. */
 static int dm_chain_map_read_below(struct dm_chain *chain,
 				   struct dm_chain_bio *pb, struct bio *bio,
@@ -70,6 +105,7 @@ static int dm_chain_map_read_below(struct dm_chain *chain,
 
 	sectors = dm_chain_cut(chain, bio, run);
 	if (zero) {
+		dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_ZERO, NULL);
 		zero_fill_bio(bio);
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
@@ -80,6 +116,7 @@ static int dm_chain_map_read_below(struct dm_chain *chain,
 	}
 	pb->pos = sector;
 	pb->end = sector + sectors;
+	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_PASS, slot);
 	return dm_chain_remap(slot, bio, sector);
 }
 
@@ -108,6 +145,7 @@ static int dm_chain_map_read(struct dm_chain *chain, struct dm_chain_bio *pb,
 
 	if (run <= last - block)
 		dm_chain_cut(chain, bio, run);
+	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_PASS, &chain->slot[entry]);
 	return dm_chain_remap(&chain->slot[entry], bio, sector);
 }
 
@@ -170,23 +208,24 @@ static int dm_chain_map_first_write(struct dm_chain *chain,
 		dm_chain_cut(chain, bio, max(run, 1ULL));
 	}
 	if (!run)
-		return dm_chain_defer(chain, pb, bio);
+		return dm_chain_map_defer(chain, pb, bio);
 	if (READ_ONCE(slot->layer->failed))
-		return DM_MAPIO_KILL;
+		return dm_chain_map_refuse(chain, bio);
 
 	dm_chain_range_init(&pb->range, block, block + run - 1, false,
 			    dm_chain_op_grant);
 	if (!dm_chain_range_trylock(chain->ranges, &pb->range))
-		return dm_chain_defer(chain, pb, bio);
+		return dm_chain_map_defer(chain, pb, bio);
 	pb->node = dm_chain_owner_pin(chain->map, block,
 				      GFP_NOWAIT | __GFP_NOWARN);
 	if (!pb->node) {
 		dm_chain_range_unlock(chain->ranges, &pb->range);
-		return dm_chain_defer(chain, pb, bio);
+		return dm_chain_map_defer(chain, pb, bio);
 	}
 	pb->flags = DM_CHAIN_BIO_FIRST_WRITE;
 	pb->block = block;
 	pb->count = run;
+	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_FIRST, slot);
 	if (bio->bi_opf & REQ_FUA) {
 		bio->bi_opf &= ~REQ_FUA;
 		pb->flags |= DM_CHAIN_BIO_COMMIT;
@@ -205,7 +244,7 @@ static int dm_chain_map_write(struct dm_chain *chain, struct dm_chain_bio *pb,
 	u8 entry;
 
 	if (!READ_ONCE(chain->raised))
-		return dm_chain_defer(chain, pb, bio);
+		return dm_chain_map_defer(chain, pb, bio);
 
 	rcu_read_lock_sched();
 	entry = dm_chain_owner_lookup(chain->map, block, last - block + 1, &run);
@@ -216,6 +255,7 @@ static int dm_chain_map_write(struct dm_chain *chain, struct dm_chain_bio *pb,
 	if (run <= last - block)
 		dm_chain_cut(chain, bio, run);
 	slot = &chain->slot[entry];
+	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_PASS, slot);
 	if (bio->bi_opf & REQ_FUA &&
 	    dm_chain_uncommitted(slot->layer, block, run)) {
 		bio->bi_opf &= ~REQ_FUA;
@@ -233,9 +273,11 @@ static int dm_chain_map_flush(struct dm_chain *chain, struct bio *bio)
 	if (READ_ONCE(chain->nr_debtors) ||
 	    (chain->writable && (dm_chain_any_uncommitted(layer) ||
 				 READ_ONCE(layer->failed)))) {
+		dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_COMMIT, NULL);
 		dm_chain_wait_commit(chain, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
+	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_PASS, slot);
 	bio_set_dev(bio, slot->bdev);
 	return DM_MAPIO_REMAPPED;
 }
@@ -252,16 +294,16 @@ int dm_chain_map(struct dm_target *ti, struct bio *bio)
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return dm_chain_map_flush(chain, bio);
 	if (!chain->writable)
-		return DM_MAPIO_KILL;
+		return dm_chain_map_refuse(chain, bio);
 
 	switch (bio_op(bio)) {
 	case REQ_OP_WRITE:
 		return dm_chain_map_write(chain, pb, bio);
 	case REQ_OP_DISCARD:
 	case REQ_OP_WRITE_ZEROES:
-		return dm_chain_defer(chain, pb, bio);
+		return dm_chain_map_defer(chain, pb, bio);
 	default:
-		return DM_MAPIO_KILL;
+		return dm_chain_map_refuse(chain, bio);
 	}
 }
 

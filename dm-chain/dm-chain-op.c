@@ -15,6 +15,7 @@
  * The bio that FUA was asked of waits for a commit at the end.
  */
 #include "dm-chain.h"
+#include "dm-chain-trace.h"
 
 static void dm_chain_op_work(struct work_struct *work);
 
@@ -146,6 +147,8 @@ static int dm_chain_op_write_whole(struct dm_chain *chain,
 	node = dm_chain_owner_pin(chain->map, pb->block, GFP_NOIO);
 	if (!node)
 		return -ENOMEM;
+	trace_dm_chain_work(chain, bio, pb->pos, to, DM_CHAIN_HOW_FIRST,
+			    &chain->slot[chain->active]);
 	r = dm_chain_op_pass(chain, bio, pb->pos, to);
 	if (!r) {
 		dm_chain_own(dm_chain_active(chain), node, pb->block,
@@ -218,6 +221,7 @@ static int dm_chain_op_merge(struct dm_chain *chain, struct dm_chain_bio *pb,
 	node = dm_chain_owner_pin(chain->map, pb->block, GFP_NOIO);
 	if (!node)
 		goto out;
+	trace_dm_chain_work(chain, bio, pb->pos, to, DM_CHAIN_HOW_MERGE, slot);
 	r = dm_chain_read_block(chain, pb->block, unit);
 	if (!r) {
 		dm_chain_op_overlay(pb, bio, unit, start, to);
@@ -306,6 +310,10 @@ static int dm_chain_op_write(struct dm_chain *chain, struct dm_chain_bio *pb,
 			to = min(dm_chain_block_end(chain, pb->block +
 						    (write ? run - 1 : 0)),
 				 pb->end);
+			trace_dm_chain_work(chain, bio, pb->pos, to,
+					    write ? DM_CHAIN_HOW_PASS :
+						    DM_CHAIN_HOW_FILL,
+					    &chain->slot[entry]);
 			if (!write)
 				return dm_chain_op_zero_part(chain, pb, to);
 			r = dm_chain_op_pass(chain, bio, pb->pos, to);
@@ -326,10 +334,13 @@ static int dm_chain_op_write(struct dm_chain *chain, struct dm_chain_bio *pb,
 	} else if (write) {
 		r = dm_chain_op_write_whole(chain, pb, bio);
 	} else {
+		to = min(dm_chain_block_end(chain, pb->block + pb->count - 1),
+			 pb->end);
+		trace_dm_chain_work(chain, bio, pb->pos, to, DM_CHAIN_HOW_ZERO,
+				    &chain->slot[chain->active]);
 		r = dm_chain_op_own(chain, pb->block, pb->count,
 				    chain->active | DM_CHAIN_OWNER_ZERO);
-		pb->pos = min(dm_chain_block_end(chain, pb->block +
-						 pb->count - 1), pb->end);
+		pb->pos = to;
 		if (!(bio->bi_opf & REQ_NOUNMAP))
 			dm_chain_passdown_add(chain, pb->block, pb->count);
 	}
@@ -344,8 +355,12 @@ static int dm_chain_op_discard(struct dm_chain *chain, struct dm_chain_bio *pb,
 	if (!pb->held) {
 		dm_chain_op_piece(chain, pb, bio);
 		if (!pb->whole) {
-			pb->pos = min(dm_chain_block_end(chain, pb->block),
-				      pb->end);
+			sector_t to = min(dm_chain_block_end(chain, pb->block),
+					  pb->end);
+
+			trace_dm_chain_work(chain, bio, pb->pos, to,
+					    DM_CHAIN_HOW_SKIP, NULL);
+			pb->pos = to;
 			return 0;
 		}
 	}

@@ -29,6 +29,7 @@
 
 #include "dm-chain.h"
 #include "dm-chain-readcopy.h"
+#include "dm-chain-trace.h"
 
 #define READCOPY_COPIERS	4
 #define READCOPY_BYTES		SZ_128K
@@ -240,6 +241,7 @@ static int copy_out(struct readcopy_copier *c, u64 block, u32 count)
 	for (n = 0; n < count; n = next) {
 		bool zero = copy_is_zero(c, n);
 		u8 entry = chain->active;
+		sector_t sector;
 
 		next = n + 1;
 		while (next < count && copy_is_zero(c, next) == zero)
@@ -254,6 +256,10 @@ static int copy_out(struct readcopy_copier *c, u64 block, u32 count)
 		WRITE_ONCE(dm_chain_active(chain)->unversioned, true);
 		dm_chain_own(dm_chain_active(chain), c->node, block + n,
 			     next - n, entry);
+		sector = (block + n) << chain->block_shift;
+		trace_dm_chain_copy(chain, "-", &chain->slot[chain->active],
+				    sector, blocks_end(chain, block + n, next - n) -
+					    sector, zero);
 	}
 	return 0;
 }

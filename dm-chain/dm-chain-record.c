@@ -12,6 +12,7 @@
  * Afterwards, the result, written in place of the record at once.
  */
 #include "dm-chain-job.h"
+#include "dm-chain-trace.h"
 
 static u32 record_flags(const struct dm_chain_job *job,
 			enum dm_chain_job_state state)
@@ -85,7 +86,7 @@ static int record_write(struct dm_chain_job *job, enum dm_chain_job_state state)
 	if (r)
 		WRITE_ONCE(job->unrecorded, true);
 	if (!r)
-		WRITE_ONCE(job->state, state);
+		dm_chain_job_become(job, state);
 	spin_unlock(&job->lock);
 	return r;
 }
@@ -158,7 +159,7 @@ int dm_chain_job_record_result(struct dm_chain_job *job,
 	if (r)
 		WRITE_ONCE(job->unrecorded, true);
 	else if (status == DM_CHAIN_RESULT_CANCELLED)
-		WRITE_ONCE(job->state, DM_CHAIN_JOB_ABORTING);
+		dm_chain_job_become(job, DM_CHAIN_JOB_ABORTING);
 	spin_unlock(&job->lock);
 	mutex_unlock(&top->meta_lock);
 	if (r)
@@ -311,6 +312,7 @@ static int revive_entry(struct dm_chain *chain, struct dm_chain_table *t,
 	}
 	WRITE_ONCE(layer->job_md, chain->md);
 	layer->job_live = !shared && !job->held;
+	trace_dm_chain_job(job, DM_CHAIN_JOB_NULL);
 	WRITE_ONCE(layer->job, job);
 	WRITE_ONCE(layer->unversioned, true);
 	mutex_unlock(&dm_chains_lock);

@@ -26,6 +26,7 @@
 #include <linux/slab.h>
 
 #include "dm-chain-job.h"
+#include "dm-chain-trace.h"
 
 /* Return: true if the job goes on behind the block. */
 static bool unit_fail(struct dm_chain_unit *u, struct dm_chain_fault *fault,
@@ -344,6 +345,9 @@ static void unit_settle(struct dm_chain_unit *u, u64 block, u32 count,
 		job->unsaved_bytes += bytes;
 	}
 	spin_unlock(&job->lock);
+	trace_dm_chain_copy(w->chain, job->id, &w->chain->slot[w->top_id],
+			    block << w->chain->block_shift,
+			    bytes >> SECTOR_SHIFT, state == DM_CHAIN_ZERO);
 
 	if (w->active)
 		return;
