@@ -233,7 +233,33 @@ out:
 
 int cmd_status(int argc, char **argv)
 {
-	return show_command(argc, argv, show_status, false);
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "prometheus", no_argument, NULL, 'p' },
+		{ "output", required_argument, NULL, 'o' },
+		{ NULL, 0, NULL, 0 }
+	};
+	bool json = false, prometheus = false;
+	const char *path = NULL;
+	int c;
+
+	while ((c = next_option(argc, argv, options)) != -1) {
+		if (c == '?')
+			return 1;
+		json |= c == 'j';
+		prometheus |= c == 'p';
+		if (c == 'o')
+			path = optarg;
+	}
+	if (!operands_ok(argc, argv, 0, 1))
+		return 1;
+	if (json && prometheus)
+		return complain("status: --json and --prometheus do not go together");
+	if (path && !prometheus)
+		return complain("status: --output takes what --prometheus prints: add that");
+	if (prometheus)
+		return show_metrics(argv[optind], path);
+	return show_devices(argv[optind], show_status, json, false);
 }
 
 /* "list" is a table over all devices, so show_list() fills it. */

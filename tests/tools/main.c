@@ -23,6 +23,7 @@ int main(void)
 {
 	run("job-words", job_words_tests, nr_job_words_tests);
 	run("line", line_tests, nr_line_tests);
+	run("metrics", metrics_tests, nr_metrics_tests);
 	run("progress", progress_tests, nr_progress_tests);
 	run("rebuild", rebuild_tests, nr_rebuild_tests);
 	run("reply", reply_tests, nr_reply_tests);
