@@ -9,7 +9,7 @@
 # make bench		the performance tables; GROUPS="read write" for some of them
 # make bench-compare	what changed between two of them: A=old.json B=new.json
 # make lint		style and static checks, silent if there is nothing to say
-# make install		module, tools and manual pages, below DESTDIR
+# make install		module, tools, manual pages and completion, below DESTDIR
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
@@ -17,6 +17,8 @@ DESTDIR ?=
 PREFIX ?= /usr
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/vendor-completions
 
 CFLAGS ?= -O2 -g
 TOOL_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
@@ -110,6 +112,8 @@ install-tools: tools
 	for page in $(wildcard Documentation/*.8); do \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man8/$${page##*/} || exit; \
 	done
+	install -D -m 644 userspace/completion/chainsetup.bash $(DESTDIR)$(BASHCOMPDIR)/chainsetup
+	install -D -m 644 userspace/completion/_chainsetup $(DESTDIR)$(ZSHCOMPDIR)/_chainsetup
 
 # As Kbuild would, but without the kernel's headers.
 clean:
