@@ -8,31 +8,15 @@
 . "$(dirname "$0")/chainsetup-lib.sh"
 
 document=$here/../../Documentation/recovery.rst
+# shellcheck source=chainsetup-document.sh
+. "$here/chainsetup-document.sh"
+
 sector=0 rescued=''
 
-# blocks: the document's blocks of commands, a line for each of their lines, with the
-# section's title, the number of the block in it, and the command, separated by tabs.
-blocks()
+edited()
 {
-	awk 'function indent() { match($0, /^ */); return RLENGTH }
-	/^=+$/ { section = last; n = 0; inside = 0 }
-	inside && NF && indent() <= base { inside = 0 }
-	inside && NF { printf "%s\t%d\t%s\n", section, n, substr($0, indent() + 1) }
-	!inside && /::$/ && !/^\.\. / { inside = 1; base = indent(); n++ }
-	{ last = $0 }' "$document"
-}
-
-# follow SECTION N: run the N-th block of the section.
-follow()
-{
-	local commands
-
-	commands=$(blocks | awk -F '\t' -v s="$1" -v n="$2" '$1 == s && $2 == n {
-		print $3 }' | sed "s|NAME|$name|g; s|DEV|$dev|g; s|SECTOR|$sector|g
-		s|/dev/vg/rescued|$rescued|g; s|ID|E|g")
-	[ -n "$commands" ] || wrong "no block $2 in \"$1\""
-	ok bash -euc "$commands"
-	note "${commands//$'\n'/; }"
+	sed "s|NAME|$name|g; s|DEV|$dev|g; s|SECTOR|$sector|g
+		s|/dev/vg/rescued|$rescued|g; s|ID|E|g"
 }
 
 # mode PATTERN: what status says, the mode and what follows it.
@@ -279,15 +263,8 @@ test_refused()
 # No block of the document is without a test.
 test_all_is_followed()
 {
-	local section n
-
-	while IFS=$'\t' read -r section n; do
-		grep -q "follow \"$section\" $n\$" "$0" ||
-			[ "$section" = "The activation is refused" ] ||
-			wrong "nothing follows block $n of \"$section\""
-	done < <(blocks | cut -f 1,2 | sort -u)
+	all_followed "The activation is refused"
 	[ "$(blocks | wc -l)" -ge 10 ] || wrong "only $(blocks | wc -l) commands"
 }
 
-[ -r "$document" ] || skip_all "no $document"
 chainsetup_tests "$@"
