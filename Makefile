@@ -9,7 +9,7 @@
 # make bench		the performance tables; GROUPS="read write" for some of them
 # make bench-compare	what changed between two of them: A=old.json B=new.json
 # make lint		style and static checks, silent if there is nothing to say
-# make install		module, tools, manual pages and completion, below DESTDIR
+# make install		module, tools, manual pages, completion and udev rules, below DESTDIR
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
@@ -19,6 +19,7 @@ SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/vendor-completions
+UDEVRULESDIR ?= /lib/udev/rules.d
 
 CFLAGS ?= -O2 -g
 TOOL_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
@@ -100,7 +101,7 @@ bench-compare:
 lint:
 	@scripts/lint
 
-install: install-module install-tools
+install: install-module install-tools install-udev
 
 install-module: module
 	+$(MAKE) -C $(KDIR) M=$(CURDIR) \
@@ -115,6 +116,14 @@ install-tools: tools
 	install -D -m 644 userspace/completion/chainsetup.bash $(DESTDIR)$(BASHCOMPDIR)/chainsetup
 	install -D -m 644 userspace/completion/_chainsetup $(DESTDIR)$(ZSHCOMPDIR)/_chainsetup
 
+# The program that the rules run is where install-tools puts it.
+install-udev:
+	for rules in $(wildcard userspace/udev/*.rules); do \
+		install -D -m 644 /dev/null $(DESTDIR)$(UDEVRULESDIR)/$${rules##*/} && \
+		sed 's|@SBINDIR@|$(SBINDIR)|g' $$rules \
+			>$(DESTDIR)$(UDEVRULESDIR)/$${rules##*/} || exit; \
+	done
+
 # As Kbuild would, but without the kernel's headers.
 clean:
 	rm -rf build tests/bin tests/unit/build userspace/chainsetup
@@ -123,6 +132,6 @@ clean:
 
 .PHONY: all module kernel-headers tools helpers core-sources demo check check-system \
 	check-long torture bench bench-compare lint install \
-	install-module install-tools clean
+	install-module install-tools install-udev clean
 
 -include $(shell find build -name '*.d' 2>/dev/null)

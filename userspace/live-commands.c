@@ -39,5 +39,8 @@ const struct command live_commands[] = {
 	  "grow the active layer while it is in use", cmd_resize },
 	{ "release", "NAME", "let go of the layers that jobs have dropped",
 	  cmd_release },
+	{ "probe", "[--copy] DEV",
+	  "for udev's rules: is DEV a layer, or a copy of what a chain shows",
+	  cmd_probe },
 	{ NULL }
 };

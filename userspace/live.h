@@ -18,6 +18,7 @@ int cmd_map(int argc, char **argv);
 int cmd_estimate(int argc, char **argv);
 int cmd_snapshot(int argc, char **argv);
 int cmd_release(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
 int cmd_stream(int argc, char **argv);
 int cmd_job(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
