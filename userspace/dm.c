@@ -538,6 +538,8 @@ int live_replace(const struct live *live, u64 sectors, const char *table,
 	ret = task_run(suspend, why);
 	if (ret) {
 		table_clear(live->name);
+		/* Nobody else will: there is no event to wait for. */
+		dm_udev_complete(cookie);
 	} else {
 		ret = live_unchanged(live, table, why);
 		if (ret) {

@@ -332,5 +332,29 @@ test_waits_for_udev()
 	udevadm control --reload
 }
 
+# A journal that was aborted cannot be frozen: the snapshot is refused, and does not
+# wait for an event that never comes.
+test_suspend_fails()
+{
+	new_device A $((SIZE + 1))
+	new_device B $((SIZE + 1))
+	new_device E $((SIZE + 1))
+	below a "0 $((SIZE * 2048 + 2048)) linear $A 0"
+	ok chainsetup format --name A "/dev/mapper/$name-a"
+	ok chainsetup open "$name" "/dev/mapper/$name-a"
+	ok mkfs.ext4 -q -F -J size=1 -E lazy_itable_init=0 "/dev/mapper/$name"
+	mkdir -p "$scratch/mnt"
+	ok mount -o errors=continue "/dev/mapper/$name" "$scratch/mnt"
+	reload_below a "0 $((SIZE * 2048 + 2048)) error"
+	touch "$scratch/mnt/file" 2>/dev/null
+	sync -f "$scratch/mnt" 2>/dev/null
+	refused "no snapshot, $name is unchanged" timeout 60 \
+		chainsetup snapshot "$name" "$E" --name E
+	no_cookies
+	reload_below a "0 $((SIZE * 2048 + 2048)) linear $A 0"
+	umount "$scratch/mnt"
+	ok chainsetup close "$name"
+}
+
 [ -e /run/udev/control ] || skip_all "no udevd"
 chainsetup_tests "$@"
