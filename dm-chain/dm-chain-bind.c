@@ -248,13 +248,14 @@ int dm_chain_preresume(struct dm_target *ti)
 	if (!r) {
 		t->bound = true;
 		r = dm_chain_grow(chain, t);
+		if (!r)
+			r = dm_chain_jobs_revive(chain, t);
 		if (r)
 			dm_chain_release(chain);
 	}
 	if (!r) {
 		dm_chain_readcopy_bind(t);
 		dm_chain_warn_rollback(t);
-		dm_chain_jobs_revive(chain, t);
 	}
 	mutex_unlock(&chain->lock);
 	/* What grew in vain has started it, and no suspend will come. */

@@ -319,13 +319,14 @@ static int revive_entry(struct dm_chain *chain, struct dm_chain_table *t,
 	return 0;
 }
 
-void dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t)
+int dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t)
 {
 	struct dm_chain_why why = {};
 	unsigned int i;
+	int r = 0;
 
 	lockdep_assert_held(&chain->lock);
-	for (i = 0; i < t->nr; i++) {
+	for (i = 0; i < t->nr && r != -ENOMEM; i++) {
 		struct dm_chain_entry *e = &t->entry[i];
 
 		/* One whose result is owed has ended. */
@@ -333,9 +334,11 @@ void dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t)
 		    e->layer->job || e->layer->owes_result ||
 		    e->layer->sb.job.type != DM_CHAIN_JOB_STREAM)
 			continue;
-		if (revive_entry(chain, t, e, &why))
+		r = revive_entry(chain, t, e, &why);
+		if (r)
 			DMERR("%s: layer %s: the recorded job %s does not go on: %s",
 			      dm_device_name(chain->md), e->name,
 			      e->layer->sb.job.id, why.text);
 	}
+	return r == -ENOMEM ? r : 0;
 }

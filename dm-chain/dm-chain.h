@@ -471,8 +471,11 @@ void dm_chain_jobs_go(struct dm_chain *chain);
  * Make jobs of the records in the superblocks of a table's layers; they run from
  * dm_chain_jobs_go() on. What cannot come back is logged, and its record stays. So
  * does that of a top which is not writable here.
+ *
+ * Return: 0 or -ENOMEM. Then it is for the resume to fail: that can be tried again,
+ * while nobody would notice that a job is missing.
  */
-void dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t);
+int dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t);
 
 /* The layer's table has stopped writing; @durable: all of it is. Records how far
  * the layer's job came.
