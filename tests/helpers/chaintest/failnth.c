@@ -223,8 +223,12 @@ static void job_started(struct chain *c)
 
 static void cancel_job(struct chain *c)
 {
-	if (!job_is(c, "J", "status=", "concluded"))
+	char *status = job_text(c, "J", "status=");
+
+	/* It may be on its way there, or have got there. */
+	if (strcmp(status, "aborting") && strcmp(status, "concluded"))
 		free(msg(c, "job J cancel"));
+	free(status);
 	job_wait_status(c, "J", "concluded");
 	free(msg(c, "job J dismiss"));
 	ct_check(!*msg(c, "jobs"), "jobs: %s", msg(c, "jobs"));
