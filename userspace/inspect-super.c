@@ -84,6 +84,36 @@ static bool half_formatted(const struct inspection *in,
 	return true;
 }
 
+/* Do the directory's pages belong to the layer? */
+static bool directory_of(const struct inspection *in, const struct dm_chain_sb *sb)
+{
+	static struct slots dir;
+	struct layer layer = { .meta = in->layer.meta, .sb = *sb };
+
+	if (dm_chain_geometry_init(&layer.geo, sb->block_size, sb->max_size,
+				   NULL))
+		return false;
+	slots_read(&layer, DM_CHAIN_DIR_MAGIC, 0, &dir);
+	return dir.usable[0] || dir.usable[1];
+}
+
+/*
+ * A slot that was rebuilt may be what is left of another layer's: then it does not
+ * come back beside the good one, least of all as the newer one.
+ */
+static bool rebuilt_is_ours(const struct inspection *in,
+			    const struct slots *slots, unsigned int slot)
+{
+	struct dm_chain_sb sb, other;
+
+	if (!slots->usable[slot])
+		return false;
+	dm_chain_sb_decode(slots->whole[slot], &sb, NULL);
+	dm_chain_sb_decode(slots->page[!slot], &other, NULL);
+	return dm_chain_uuid_equal(sb.uuid, other.uuid) ||
+	       directory_of(in, &sb);
+}
+
 /* A slot that is not good; the other one may be. */
 static void inspect_bad(struct inspection *in, const struct slots *slots,
 			unsigned int slot)
@@ -103,7 +133,7 @@ static void inspect_bad(struct inspection *in, const struct slots *slots,
 	}
 	f = finding(in, "superblock slot %c %s", 'A' + slot,
 		    slot_said(slots, slot));
-	if (slots->usable[slot]) {
+	if (other ? rebuilt_is_ours(in, slots, slot) : slots->usable[slot]) {
 		finding_write(f, DM_CHAIN_SB_MAGIC, 0, slot,
 			      slots->whole[slot]);
 		advise_rebuilt(f, slots);
@@ -221,19 +251,6 @@ static void inspect_rule(struct inspection *in, const struct slots *slots,
 	} else {
 		advise(f, "not repaired: no slot is in order");
 	}
-}
-
-/* Do the directory's pages carry @uuid? */
-static bool directory_of(const struct inspection *in, const struct dm_chain_sb *sb)
-{
-	static struct slots dir;
-	struct layer layer = { .meta = in->layer.meta, .sb = *sb };
-
-	if (dm_chain_geometry_init(&layer.geo, sb->block_size, sb->max_size,
-				   NULL))
-		return false;
-	slots_read(&layer, DM_CHAIN_DIR_MAGIC, 0, &dir);
-	return dir.usable[0] || dir.usable[1];
 }
 
 /* The slots are those of two layers. */

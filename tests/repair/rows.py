@@ -185,6 +185,12 @@ def stray_super(layer):
     layer.change("super", 0, slot, 16, u64(900))
 
 
+def left_of_stray_super(layer):
+    """The newer slot is what is left of another layer's."""
+    stray_super(layer)
+    layer.invert("super", 0, newer(layer, "super", 0), 5, 1)
+
+
 def old_stray_super(layer):
     """The older slot is another layer's."""
     slot = other(newer(layer, "super", 0))
@@ -329,6 +335,8 @@ def rows_super():
         def older_field(layer, what=what):
             layer.change("super", 0, other(newer(layer, "super", 0)), *what)
         yield Row(name, damage or older_field, says, FIXED)
+    yield Row("what is left of another layer's slot, newer", left_of_stray_super,
+              "was overwritten with something else", FIXED)
     yield Row("another layer's slot, newer", stray_super,
               "belongs to another layer than the directory", CHOICE, {"super=older": SHOWN})
 
