@@ -127,9 +127,9 @@ int chain_check(struct chain *chain, struct dm_chain_why *why)
  * The user may have named the data device of the active layer, too, and its
  * path hint may lead nowhere: look at the UUID first.
  */
-static int open_top(struct layer *layer, const char *path,
-		    const struct layer_hint *hints, unsigned int nr_hints,
-		    unsigned int flags, struct dm_chain_why *why)
+int layer_open_hinted(struct layer *layer, const char *path,
+		      const struct layer_hint *hints, unsigned int nr_hints,
+		      unsigned int flags, struct dm_chain_why *why)
 {
 	const struct layer_hint *hint = NULL;
 	int ret;
@@ -163,7 +163,8 @@ int chain_collect(struct chain *chain, const char *path,
 	int ret;
 
 	memset(chain, 0, sizeof(*chain));
-	ret = open_top(&chain->layer[0], path, hints, nr_hints, top_flags, why);
+	ret = layer_open_hinted(&chain->layer[0], path, hints, nr_hints,
+				top_flags, why);
 	if (ret)
 		return ret;
 	chain->nr = 1;

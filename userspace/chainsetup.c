@@ -28,6 +28,12 @@ const struct command offline_commands[] = {
 	{ "plain",
 	  "[--data DEV] DEV",
 	  "make a layer that stands alone a plain disk image", cmd_plain },
+	{ "export",
+	  "[--since LAYER | --all] [--layer UUID=DATA[,META]]... DEV",
+	  "write a layer's own blocks, or those changed since a layer, to stdout", cmd_export },
+	{ "apply",
+	  "[--metadata DEV] [--backing DEV] [--name N] [--max-size S] [--new-uuid] [--unsafe] [--force] DEV | --raw [--force] DEV | --dry-run [DEV]",
+	  "make a new layer of what \"export\" wrote, read from stdin", cmd_apply },
 	{ NULL, NULL, NULL, NULL }
 };
 

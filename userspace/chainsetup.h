@@ -391,6 +391,11 @@ int parse_layer_hint(const char *text, struct layer_hint *hint,
 int find_layer(const u8 *uuid, const char *path_hint, char **path,
 	       struct dm_chain_why *why);
 
+/* layer_open(), of a layer that may be among those of the user's hints. */
+int layer_open_hinted(struct layer *layer, const char *path,
+		      const struct layer_hint *hints, unsigned int nr_hints,
+		      unsigned int flags, struct dm_chain_why *why);
+
 /**
  * struct chain - layers that were found, base first
  */
@@ -460,5 +465,7 @@ int cmd_dump(int argc, char **argv);
 int cmd_rebase(int argc, char **argv);
 int cmd_uuid(int argc, char **argv);
 int cmd_plain(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_apply(int argc, char **argv);
 
 #endif

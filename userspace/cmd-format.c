@@ -6,23 +6,9 @@
 #include <linux/string.h>
 #include <uuid/uuid.h>
 
-#include "chainsetup.h"
+#include "new-layer.h"
 
-/* What format_layer() works on. */
-struct target {
-	struct device data;
-	struct device meta;	/* fd -1: inline */
-	struct layer backing;	/* @sb.backing.kind says if it is open */
-	struct dm_chain_sb sb;
-	struct dm_chain_geometry geo;
-};
-
-static struct device *meta_device(struct target *t)
-{
-	return t->meta.fd < 0 ? &t->data : &t->meta;
-}
-
-static int check_unused(const struct device *dev, struct dm_chain_why *why)
+int device_check_unused(const struct device *dev, struct dm_chain_why *why)
 {
 	char type[64], uuid[DM_CHAIN_UUID_TEXT];
 	struct dm_chain_sb sb;
@@ -50,7 +36,7 @@ static int check_unused(const struct device *dev, struct dm_chain_why *why)
 	return 0;
 }
 
-static int open_devices(struct target *t, const struct format_options *o,
+static int open_devices(struct new_layer *t, const struct format_options *o,
 			struct dm_chain_why *why)
 {
 	int ret;
@@ -67,9 +53,9 @@ static int open_devices(struct target *t, const struct format_options *o,
 				       o->meta);
 	if (o->force)
 		return 0;
-	ret = check_unused(&t->data, why);
+	ret = device_check_unused(&t->data, why);
 	if (!ret && o->meta)
-		ret = check_unused(&t->meta, why);
+		ret = device_check_unused(&t->meta, why);
 	return ret;
 }
 
@@ -96,7 +82,7 @@ int backing_reference(struct dm_chain_backing *ref, const struct layer *layer,
 	return set_path(ref->path, layer->meta.path, why);
 }
 
-static int set_backing(struct target *t, const struct format_options *o,
+static int set_backing(struct new_layer *t, const struct format_options *o,
 		       struct dm_chain_why *why)
 {
 	int ret;
@@ -124,7 +110,7 @@ static int set_backing(struct target *t, const struct format_options *o,
 	return ret;
 }
 
-static int set_block_size(struct target *t, const struct format_options *o,
+static int set_block_size(struct new_layer *t, const struct format_options *o,
 			  struct dm_chain_why *why)
 {
 	u64 size = o->block_size;
@@ -147,7 +133,7 @@ static int set_block_size(struct target *t, const struct format_options *o,
 }
 
 /* The geometry, and the offset of the data, for a size. */
-static int lay_out(struct target *t, u64 size, u64 max_size,
+static int lay_out(struct new_layer *t, u64 size, u64 max_size,
 		   struct dm_chain_why *why)
 {
 	int ret;
@@ -165,7 +151,7 @@ static int lay_out(struct target *t, u64 size, u64 max_size,
  * The data device's size, less the metadata area, the size of which follows
  * from the size: begin with all and give way until both fit.
  */
-static int lay_out_whole(struct target *t, u64 max_size,
+static int lay_out_whole(struct new_layer *t, u64 max_size,
 			 struct dm_chain_why *why)
 {
 	u64 size = t->data.size;
@@ -185,7 +171,7 @@ static int lay_out_whole(struct target *t, u64 max_size,
 			       t->data.path, t->data.size);
 }
 
-static int set_sizes(struct target *t, const struct format_options *o,
+static int set_sizes(struct new_layer *t, const struct format_options *o,
 		     struct dm_chain_why *why)
 {
 	bool has_backing = t->sb.backing.kind != DM_CHAIN_BACKING_UNSET;
@@ -217,15 +203,15 @@ static int set_sizes(struct target *t, const struct format_options *o,
 		return dm_chain_refuse(why, -EINVAL,
 				       "the maximal size of %llu bytes is below the size, %llu",
 				       t->sb.max_size, t->sb.size);
-	if (meta_device(t)->size < t->geo.end)
+	if (new_layer_meta(t)->size < t->geo.end)
 		return dm_chain_refuse(why, -ENOSPC,
 				       "%s has %llu bytes, but the metadata takes %llu: a lower --max-size takes less",
-				       meta_device(t)->path,
-				       meta_device(t)->size, t->geo.end);
+				       new_layer_meta(t)->path,
+				       new_layer_meta(t)->size, t->geo.end);
 	return 0;
 }
 
-static int set_names(struct target *t, const struct format_options *o,
+static int set_names(struct new_layer *t, const struct format_options *o,
 		     struct dm_chain_why *why)
 {
 	if (o->name && !dm_chain_name_valid(o->name))
@@ -241,60 +227,107 @@ static int set_names(struct target *t, const struct format_options *o,
 	return set_path(t->sb.data_path, t->data.path, why);
 }
 
-/* The directory of an empty map, durable, then the superblock. */
-static int write_all(struct target *t, struct dm_chain_why *why)
+int new_layer_open(struct new_layer *t, const struct format_options *options,
+		   struct dm_chain_why *why)
 {
-	const struct device *meta = meta_device(t);
-	struct dm_chain_disk_page dir = { };
+	int ret;
+
+	*t = (struct new_layer) {
+		.data.fd = -1, .meta.fd = -1,
+		.backing = { .data.fd = -1, .meta.fd = -1 },
+		.sb = { .seq = 1, .generation = 1, .flags = DM_CHAIN_F_CLEAN },
+	};
+	uuid_generate(t->sb.uuid);
+	ret = open_devices(t, options, why);
+	if (!ret)
+		ret = set_backing(t, options, why);
+	if (!ret)
+		ret = set_block_size(t, options, why);
+	if (!ret)
+		ret = set_sizes(t, options, why);
+	if (!ret)
+		ret = set_names(t, options, why);
+	t->sb.data_size = t->data.size;
+	return ret;
+}
+
+void new_layer_close(struct new_layer *t)
+{
+	layer_close(&t->backing);
+	device_close(&t->data);
+	device_close(&t->meta);
+}
+
+/* A page that was never there before: the same in both slots. */
+static int write_slots(const struct new_layer *t, const char *magic, u32 index,
+		       u8 *payload, struct dm_chain_why *why)
+{
+	bool map = !strcmp(magic, DM_CHAIN_MAP_MAGIC);
+	struct dm_chain_disk_page page = { };
+	unsigned int slot;
+	int ret = 0;
+
+	if (payload)
+		memcpy(page.payload, payload, sizeof(page.payload));
+	dm_chain_page_seal(&page, magic, t->sb.uuid, index, 1);
+	for (slot = 0; slot < 2 && !ret; slot++)
+		ret = device_write(new_layer_meta(t), &page, sizeof(page),
+				   map ? dm_chain_map_offset(&t->geo, slot, index) :
+					 dm_chain_dir_offset(&t->geo, slot, index),
+				   why);
+	return ret;
+}
+
+int new_layer_write_map(const struct new_layer *t, u8 **page,
+			struct dm_chain_why *why)
+{
+	u8 names[DM_CHAIN_PAYLOAD];
+	u32 d, n, index;
+	int ret = 0;
+
+	for (d = 0; d < t->geo.dir_pages && !ret; d++) {
+		memset(names, 0, sizeof(names));
+		for (n = 0; page && n < DM_CHAIN_PAGES_PER_DIR && !ret; n++) {
+			index = d * DM_CHAIN_PAGES_PER_DIR + n;
+			if (index == t->geo.map_pages)
+				break;
+			if (!page[index])
+				continue;
+			dm_chain_dir_set(names, n);
+			ret = write_slots(t, DM_CHAIN_MAP_MAGIC, index,
+					  page[index], why);
+		}
+		if (!ret)
+			ret = write_slots(t, DM_CHAIN_DIR_MAGIC, d, names, why);
+	}
+	return ret ? ret : device_sync(new_layer_meta(t), why);
+}
+
+int new_layer_write_super(const struct new_layer *t, struct dm_chain_why *why)
+{
 	u8 page[DM_CHAIN_PAGE_SIZE];
 	unsigned int slot;
 	int ret = 0;
-	u32 i;
 
-	for (i = 0; i < t->geo.dir_pages && !ret; i++) {
-		dm_chain_page_seal(&dir, DM_CHAIN_DIR_MAGIC, t->sb.uuid, i, 1);
-		for (slot = 0; slot < 2 && !ret; slot++)
-			ret = device_write(meta, &dir, sizeof(dir),
-					   dm_chain_dir_offset(&t->geo, slot, i),
-					   why);
-	}
-	if (!ret)
-		ret = device_sync(meta, why);
 	dm_chain_sb_encode(page, &t->sb);
 	for (slot = 0; slot < 2 && !ret; slot++)
-		ret = device_write(meta, page, sizeof(page),
+		ret = device_write(new_layer_meta(t), page, sizeof(page),
 				   dm_chain_sb_offset(slot), why);
-	return ret ? ret : device_sync(meta, why);
+	return ret ? ret : device_sync(new_layer_meta(t), why);
 }
 
 int format_layer(const struct format_options *options, struct dm_chain_sb *sb,
 		 struct dm_chain_why *why)
 {
-	struct target t = {
-		.data.fd = -1, .meta.fd = -1,
-		.backing = { .data.fd = -1, .meta.fd = -1 },
-		.sb = { .seq = 1, .generation = 1, .flags = DM_CHAIN_F_CLEAN },
-	};
-	int ret;
+	struct new_layer t;
+	int ret = new_layer_open(&t, options, why);
 
-	uuid_generate(t.sb.uuid);
-	ret = open_devices(&t, options, why);
 	if (!ret)
-		ret = set_backing(&t, options, why);
+		ret = new_layer_write_map(&t, NULL, why);
 	if (!ret)
-		ret = set_block_size(&t, options, why);
-	if (!ret)
-		ret = set_sizes(&t, options, why);
-	if (!ret)
-		ret = set_names(&t, options, why);
-	if (!ret) {
-		t.sb.data_size = t.data.size;
-		ret = write_all(&t, why);
-	}
-	layer_close(&t.backing);
-	device_close(&t.data);
-	device_close(&t.meta);
+		ret = new_layer_write_super(&t, why);
 	*sb = t.sb;
+	new_layer_close(&t);
 	return ret;
 }
 

@@ -29,6 +29,7 @@ int main(void)
 	run("reply", reply_tests, nr_reply_tests);
 	run("resize", resize_tests, nr_resize_tests);
 	run("room", room_tests, nr_room_tests);
+	run("stream", stream_tests, nr_stream_tests);
 	run("uevent", uevent_tests, nr_uevent_tests);
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed || !passed;

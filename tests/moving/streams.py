@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""usage: streams.py [--seed N] [--count N]
+
+export and apply, on random chains: everything is compared with what chainview
+reads, and with a reader of the stream that was written from the document alone.
+The last line is "N passed, N failed".
+"""
+
+import argparse
+import pathlib
+import random
+import subprocess
+import sys
+
+from chains import (MIB, Chain, Layer, check, expect, fields, from_file, garbage, image,
+                    must, refused, run, same_bytes, states, summary, to_file, view,
+                    work_directory)
+from stream_reader import Bad, Stream
+
+
+def stream(name, *words):
+    """Export to a file; the second reader reads it."""
+    to_file(name, "chainsetup", "export", *words)
+    return Stream(pathlib.Path(name).read_bytes())
+
+
+def letters(spec):
+    """The states of a layer, a letter a block."""
+    known = {"unallocated": "-", "data": "D", "zero": "Z"}
+    return "".join(known[state] * int(count)
+                   for _, count, state in map(str.split, states(spec).splitlines()))
+
+
+def own_blocks(rng, chain):
+    """Each layer by itself, onto a copy of what it rests on."""
+    below, specs = chain.raw, [f"raw={chain.raw}"] if chain.raw else []
+    for n, layer in enumerate(chain.layers):
+        got = stream("own", layer.meta)
+        expect((got.name, got.size, got.kind) ==
+               (f"L{n}", layer.size, "layer" if n else "raw" if chain.raw else "none"),
+               f"header {vars(got)}")
+        for a, b in zip(got.states(), letters(layer.spec)):
+            expect(a == b or (a, b) == ("Z", "D"), f"{got.states()}\n{letters(layer.spec)}")
+        copy = Layer(f"copy{n}.img", layer.size, layer.block_size, rng.random() < 0.3)
+        words = ["--backing", below] if below else []
+        said = fields(from_file("own", "chainsetup", "apply", *words,
+                                *copy.format_options(), copy.path))
+        expect(said["uuid"].replace("-", "") == got.uuid.hex(), "the UUID is another")
+        expect(letters(copy.spec) == got.states(), f"states of copy {n}")
+        expect("clean" in must("chainsetup", "check", copy.meta), "check")
+        specs.append(copy.spec)
+        same_bytes(f"copy {n}", view(*specs), view(*chain.specs(n)))
+        below = copy.meta
+
+
+def changes(rng, chain):
+    """What was changed since each layer, onto that layer; onto raw devices as well."""
+    top = len(chain.layers) - 1
+    shown = view(*chain.specs())
+    for n in range(0 if not chain.raw else -1, top):
+        base = chain.layers[n].meta if n >= 0 else chain.raw
+        since = f"L{n}" if n >= 0 and rng.random() < 0.5 else f"./{base}"
+        got = stream("since", "--since", since, chain.layers[top].meta)
+        below = view(*chain.specs(n)) if n >= 0 else pathlib.Path(chain.raw).read_bytes()
+        same_bytes("by the second reader", got.over(below), shown)
+        copy = Layer("copy.img", chain.layers[top].size, chain.block_size, False)
+        from_file("since", "chainsetup", "apply", "--backing", base, copy.path)
+        specs = chain.specs(n) if n >= 0 else [f"raw={chain.raw}"]
+        same_bytes(f"since {n}", view(*specs, copy.spec), shown)
+        # onto what the base shows, with something else behind it
+        length = len(shown) + rng.choice([0, 4096])
+        garbage("raw", length)
+        with open("raw", "r+b") as file:
+            file.write(below[:length])
+        from_file("since", "chainsetup", "apply", "--raw", "raw")
+        same_bytes(f"raw, since {n}", pathlib.Path("raw").read_bytes()[: len(shown)], shown)
+
+
+def everything(rng, chain):
+    """All that is shown, as a layer that stands alone and as a raw device."""
+    top = chain.layers[-1]
+    shown = view(*chain.specs())
+    got = stream("all", "--all", top.meta)
+    expect(got.kind == "none", "it rests on something")
+    same_bytes("by the second reader", got.over(b""), shown)
+    copy = Layer("copy.img", top.size, chain.block_size, rng.random() < 0.5)
+    from_file("all", "chainsetup", "apply", *copy.format_options(), copy.path)
+    same_bytes("all", view(copy.spec), shown)
+    length = len(shown) + rng.choice([0, 4096])
+    garbage("raw", length)
+    with open("raw", "rb") as file:
+        behind = file.read()[len(shown):]
+    with open("all", "rb") as file:
+        # a pipe will do
+        with subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as pipe:
+            must_from(pipe.stdout, "chainsetup", "apply", "--raw", "raw")
+    same_bytes("raw, all", pathlib.Path("raw").read_bytes(), shown + behind)
+
+
+def must_from(stdin, *command):
+    """Run a command with some input."""
+    done = subprocess.run(command, stdin=stdin, capture_output=True, check=False)
+    expect(not done.returncode and not done.stderr, f"{command}: {done.stderr}")
+
+
+def random_chain(seed):
+    """One chain, in all ways; it is not changed by any."""
+    rng = random.Random(seed)
+    chain = Chain(rng, "")
+    before = chain.files()
+    own_blocks(rng, chain)
+    changes(rng, chain)
+    everything(rng, chain)
+    expect(chain.files() == before, "the chain was changed")
+
+
+def small_chain():
+    """A, B on it, C on that: in a.img, b.img, c.img. B has data, zeros and holes."""
+    for name in "abc":
+        image(f"{name}.img", 2 * MIB)
+    must("chainsetup", "format", "--name", "A", "--size", "65536", "a.img")
+    must("chainsetup", "format", "--name", "B", "--backing", "a.img", "b.img")
+    must("chainsetup", "format", "--name", "C", "--backing", "b.img", "c.img")
+    must("chainpoke", "set", "a.img", "0", "16", "data", "1")
+    must("chainpoke", "set", "b.img", "2", "3", "data", "2")
+    must("chainpoke", "set", "b.img", "9", "2", "zero")
+    must("chainpoke", "set", "c.img", "4", "1", "data", "3")
+    must("chainpoke", "super", "b.img", "backing-generation=1")
+    to_file("b.stream", "chainsetup", "export", "b.img")
+
+
+def no_layer(path):
+    """It is not mistaken for one."""
+    status, _, err = run("chainsetup", "check", path)
+    expect(status == 1 and "carries no chain superblock" in err, f"{path}: {err}")
+
+
+def damage(step):
+    """Every so many bytes one is wrong, or the first that is not there any more."""
+    whole = pathlib.Path("b.stream").read_bytes()
+    image("new.img", 2 * MIB)
+    for at in range(len(whole)):
+        bad = [whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :], whole[:at]]
+        for data in bad if at % step == 0 else []:
+            try:
+                Stream(data)
+                raise AssertionError(f"byte {at}: the second reader takes it")
+            except Bad:
+                pass
+            pathlib.Path("bad.stream").write_bytes(data)
+            with open("bad.stream", "rb") as file:
+                refused("stream", "chainsetup", "apply", "--backing", "a.img", "new.img",
+                        stdin=file)
+            no_layer("new.img")
+    pathlib.Path("bad.stream").write_bytes(whole + b"\0")
+    with open("bad.stream", "rb") as file:
+        refused("something follows the end", "chainsetup", "apply", "--backing", "a.img",
+                "new.img", stdin=file)
+    no_layer("new.img")
+
+
+def raw_damage():
+    """A device that has content is not touched; one that gets all is not taken for it."""
+    whole = pathlib.Path("b.stream").read_bytes()
+    garbage("raw", 65536)
+    before = pathlib.Path("raw").read_bytes()
+    pathlib.Path("bad.stream").write_bytes(whole[:-1])
+    with open("bad.stream", "rb") as file:
+        refused("it was cut off", "chainsetup", "apply", "--raw", "raw", stdin=file)
+    expect(pathlib.Path("raw").read_bytes() == before, "it was changed")
+    to_file("all.stream", "chainsetup", "export", "--all", "b.img")
+    whole = pathlib.Path("all.stream").read_bytes()
+    pathlib.Path("bad.stream").write_bytes(whole[:-1])
+    with open("bad.stream", "rb") as file:
+        refused("it was cut off", "chainsetup", "apply", "--raw", "raw", stdin=file)
+    expect(not any(pathlib.Path("raw").read_bytes()), "it begins with something")
+
+
+def killed(separate):
+    """Before each write: what is left is no layer, or all of it; then done again."""
+    wanted = view("a.img", "b.img")
+    n = 0
+    while True:
+        n += 1
+        copy = Layer("new.img", 65536, 4096, separate)
+        words = ["chainsetup", "apply", "--backing", "a.img", *copy.format_options(), copy.path]
+        with open("b.stream", "rb") as file:
+            done = subprocess.run(
+                ["strace", "-o", "trace", "-e", "trace=pwrite64", "-e",
+                 f"inject=pwrite64:error=EIO:signal=KILL:when={n}", *words],
+                stdin=file, capture_output=True, check=False)
+        if done.returncode == 0:
+            break
+        status, _, err = run("chainsetup", "check", copy.meta)
+        if status:
+            expect("carries no chain superblock" in err, err)
+            from_file("b.stream", *words)
+        same_bytes(f"cut before write {n}", view("a.img", copy.spec), wanted)
+    # superblock wiped, data, map, directory, superblock: two slots each
+    expect(n == 2 + 1 + 2 + 2 + 2 + 1, f"{n - 1} writes")
+
+
+def killed_over_layer():
+    """A layer that is overwritten is none from the first write on."""
+    wanted, n = view("a.img", "b.img"), 0
+    while True:
+        n += 1
+        image("new.img", 2 * MIB)
+        must("chainsetup", "format", "--name", "old", "new.img")
+        old = view("new.img")
+        with open("b.stream", "rb") as file:
+            done = subprocess.run(
+                ["strace", "-o", "trace", "-e", "trace=pwrite64", "-e",
+                 f"inject=pwrite64:error=EIO:signal=KILL:when={n}", "chainsetup", "apply",
+                 "--force", "--backing", "a.img", "new.img"],
+                stdin=file, capture_output=True, check=False)
+        if done.returncode == 0:
+            break
+        if run("chainsetup", "check", "new.img")[0] == 0:
+            # a slot of the two is enough: before the first is gone, or the last is there
+            got = view("a.img", "new.img") if n > 3 else view("new.img")
+            same_bytes(f"cut before write {n}", got, wanted if n > 3 else old)
+    expect(n > 8, f"{n - 1} writes")
+
+
+def refuse(fragment, *words, stdin="b.stream"):
+    """apply, refused."""
+    with open(stdin, "rb") as file:
+        refused(fragment, "chainsetup", "apply", *words, stdin=file)
+
+
+def refusals():
+    """What cannot be meant, and what does not fit; no layer is changed."""
+    image("new.img", 2 * MIB)
+    image("small.img", 1 * MIB)
+    image("other.img", 2 * MIB)
+    must("chainsetup", "format", "--name", "other", "--size", "65536", "other.img")
+    names = ("a.img", "b.img", "c.img", "new.img", "small.img", "other.img")
+    before = {name: pathlib.Path(name).read_bytes() for name in names}
+    refuse("rests on the layer", "new.img")
+    refuse("is another: name the right one", "--backing", "other.img", "new.img")
+    refuse("is another: name the right one", "--backing", "small.img", "new.img")
+    refuse("room for", "--backing", "a.img", "small.img")
+    refuse("already is the layer other", "--backing", "a.img", "other.img")
+    refuse("does not go with --raw", "--raw", "--backing", "a.img", "new.img")
+    refuse("is a layer, and no raw device", "--raw", "a.img")
+    refuse("no stream of", "--backing", "a.img", "new.img", stdin="a.img")
+    refuse("is missing")
+    must("chainsetup", "export", "--help")
+    refused("exclude each other", "chainsetup", "export", "--all", "--since", "A", "b.img")
+    refused("is no layer of c.img", "chainsetup", "export", "--since", "Q", "c.img")
+    refused("is c.img itself", "chainsetup", "export", "--since", "C", "c.img")
+    refused("carries no chain superblock", "chainsetup", "export", "new.img")
+    for name in names:
+        expect(pathlib.Path(name).read_bytes() == before[name], f"{name} has changed")
+    must("chainpoke", "super", "a.img", "generation=2")
+    refuse("rests on generation 1", "--backing", "a.img", "new.img")
+    from_file("b.stream", "chainsetup", "apply", "--unsafe", "--backing", "a.img", "new.img")
+    must("chainpoke", "super", "b.img", "flags=2")
+    refused("needs a check first", "chainsetup", "export", "b.img")
+    must("chainpoke", "super", "b.img", "flags=1")
+    small_chain()
+
+
+def dry_run():
+    """It says the same, and changes nothing."""
+    image("new.img", 2 * MIB)
+    told = fields(from_file("b.stream", "chainsetup", "apply", "--dry-run"))
+    expect((told["name"], told["size"], told["data"], told["zero"], told["unowned"]) ==
+           ("B", "65536", "3", "2", "11"), f"{told}")
+    from_file("b.stream", "chainsetup", "apply", "--dry-run", "--backing", "a.img", "new.img")
+    expect(not any(pathlib.Path("new.img").read_bytes()), "it was written to")
+    refuse("room for", "--dry-run", "--backing", "a.img", "small.img")
+    pathlib.Path("bad.stream").write_bytes(pathlib.Path("b.stream").read_bytes()[:-1])
+    refuse("it was cut off", "--dry-run", stdin="bad.stream")
+
+
+def uuids():
+    """A copy has the original's UUID, or one of its own."""
+    image("new.img", 2 * MIB)
+    old = fields(from_file("b.stream", "chainsetup", "apply", "--backing", "a.img", "new.img"))
+    new = fields(from_file("b.stream", "chainsetup", "apply", "--force", "--new-uuid", "--name",
+                           "N", "--backing", "a.img", "new.img"))
+    expect(old["name"] == "B" and new["name"] == "N", f"{old} {new}")
+    expect(old["uuid"] != new["uuid"], f"{old} {new}")
+    # what rests on B rests on its copy, and on none with another UUID
+    to_file("c.stream", "chainsetup", "export", "c.img")
+    image("top.img", 2 * MIB)
+    refuse("is another: name the right one", "--backing", "new.img", "top.img",
+           stdin="c.stream")
+    from_file("b.stream", "chainsetup", "apply", "--force", "--backing", "a.img", "new.img")
+    from_file("c.stream", "chainsetup", "apply", "--backing", "new.img", "top.img")
+    same_bytes("on the copy", view("a.img", "new.img", "top.img"),
+               view("a.img", "b.img", "c.img"))
+
+
+def main():
+    """All of it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--count", type=int, default=20)
+    args = parser.parse_args()
+    print(f"seed {args.seed}")
+    with work_directory():
+        small_chain()
+        check("what cannot be meant", refusals)
+        check("a dry run", dry_run)
+        check("UUIDs", uuids)
+        check("a damaged stream", damage, 53)
+        check("a damaged stream, onto a raw device", raw_damage)
+        check("killed", killed, False)
+        check("killed, with a metadata device", killed, True)
+        check("killed over a layer", killed_over_layer)
+        for seed in range(args.seed, args.seed + args.count):
+            check(f"the random chain {seed}", random_chain, seed)
+    return summary()
+
+
+sys.exit(main())
