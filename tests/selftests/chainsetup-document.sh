@@ -6,8 +6,17 @@
 : "${document:?}"
 
 # blocks: the document's blocks, a line for each of their lines, with the section's
-# title, the number of the block in it, and the command, separated by tabs.
+# title, the number of the block in it, and the command, separated by tabs. In a manual
+# page they are those between .Bd -literal and .Ed.
 blocks()
+{
+	case $document in
+	*.rst) rst_blocks ;;
+	*) page_blocks ;;
+	esac
+}
+
+rst_blocks()
 {
 	awk 'function indent() { match($0, /^[ \t]*/); return RLENGTH }
 	/^=+$/ { section = last; n = 0; inside = 0 }
@@ -15,6 +24,19 @@ blocks()
 	inside && NF { printf "%s\t%d\t%s\n", section, n, substr($0, indent() + 1) }
 	!inside && /::$/ && !/^\.\. / { inside = 1; base = indent(); n++ }
 	{ last = $0 }' "$document"
+}
+
+page_blocks()
+{
+	awk '/^\.S[hs] / { section = substr($0, 5); n = 0 }
+	/^\.Ed/ { inside = 0 }
+	inside {
+		sub(/^\\&/, "")
+		gsub(/\\-/, "-")
+		gsub(/\\e/, "\\")
+		printf "%s\t%d\t%s\n", section, n, $0
+	}
+	/^\.Bd .*-literal/ { inside = 1; n++ }' "$document"
 }
 
 # A test that has other names than the document says so.

@@ -14,6 +14,8 @@ _chainsetup_usage()
 		for (i = 1; i <= n; i++) {
 			word = w[i]
 			again = word ~ /\.\.\.$/
+			if (word ~ /^\[/)
+				option = ""
 			if (word == "or" && !depth || word == "|" && !depth) {
 				print out
 				out = option = ""
@@ -77,11 +79,12 @@ _chainsetup_values()
 		attach) awk '/^[^#]/ { print $1 }' /etc/chaintab 2>/dev/null ;;
 		*) _chainsetup_column list ;;
 		esac ;;
-	DEV|BACKING|FILE*|DIR|*.svg) compgen -f -- "$cur" ;;
+	DEV*|BACKING|FILE*|IMAGE|ORIGIN|COW) compgen -f -- "$cur" ;;
 	L) [ -z "$3" ] || _chainsetup_column layers "$3" ;;
 	# A job that is started gets a new id.
 	ID) [ -z "$3" ] || [ "$2" = stream ] || _chainsetup_column jobs "$3" ;;
 	P) printf '%s\n' report ignore stop enospc auto ;;
+	*[a-z]*) echo "$1" ;;
 	esac
 }
 
