@@ -189,6 +189,11 @@ test_dm_devices()
 	same "name's link" "$(readlink -f "/dev/disk/by-id/dm-name-$name-a")" \
 		"$(readlink -f "/dev/mapper/$name-a")"
 
+	# As at boot, for devices that the initial RAM disk has set up.
+	ok udevadm trigger --settle --action=add "/sys/class/block/$(basename \
+		"$(readlink -f "/dev/mapper/$name-b")")"
+	hidden "/dev/mapper/$name-b"
+
 	# A suspended one is not read, and stays what it was.
 	ok dmsetup suspend "$name"
 	ok dmsetup suspend "$name-a"
