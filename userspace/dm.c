@@ -452,13 +452,20 @@ static void table_clear(const char *name)
 	dm_task_destroy(task);
 }
 
-int live_remove(const char *name, struct dm_chain_why *why)
+int live_remove(const char *name, bool *later, struct dm_chain_why *why)
 {
 	struct dm_task *task = task_new(DM_DEVICE_REMOVE, name);
+	struct dm_info info;
 	int ret;
 
-	dm_task_retry_remove(task);
+	if (later)
+		dm_task_deferred_remove(task);
+	else
+		dm_task_retry_remove(task);
 	ret = task_run_nodes(task, why);
+	if (!ret && later)
+		*later = dm_task_get_info(task, &info) && info.exists &&
+			 info.deferred_remove;
 	dm_task_destroy(task);
 	return ret;
 }
@@ -490,7 +497,7 @@ int live_create(const char *name, const char *uuid, u64 sectors,
 			close(log);
 	}
 	if (ret)
-		live_remove(name, NULL);
+		live_remove(name, NULL, NULL);
 	return ret;
 }
 

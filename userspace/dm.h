@@ -98,7 +98,13 @@ int live_message(const char *name, const char *message, char **reply,
  */
 int live_create(const char *name, const char *uuid, u64 sectors,
 		const char *table, bool read_only, struct dm_chain_why *why);
-int live_remove(const char *name, struct dm_chain_why *why);
+
+/**
+ * live_remove() - remove a device
+ * @later: gets whether it is in use and will be removed when it is not; NULL =
+ *	that is an error, -EBUSY
+ */
+int live_remove(const char *name, bool *later, struct dm_chain_why *why);
 
 /**
  * live_replace() - load another table, suspend, resume

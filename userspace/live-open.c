@@ -3,33 +3,19 @@
  * chainsetup: open and close.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "chaintab.h"
 #include "job-words.h"
 #include "live.h"
+#include "live-open.h"
 
 #define RAW_BASE_NAME	"base"
-
-/**
- * struct open_options - what the user wants
- * @name: of the new device
- * @path: device with the superblock of the active layer
- * @read_only: nothing is written
- * @jobs_paused: recorded jobs are not resumed
- * @rollback: the active layer may have an overlay
- * @hints: where layers are
- * @nr_hints: how many
- */
-struct open_options {
-	const char *name;
-	const char *path;
-	bool read_only;
-	bool jobs_paused;
-	bool rollback;
-	struct layer_hint hints[DM_CHAIN_MAX_LAYERS];
-	unsigned int nr_hints;
-};
+#define LOOK_AGAIN	500000	/* microseconds */
 
 static int check_overlay(const struct open_options *options,
 			 const struct dm_chain_sb *sb, struct dm_chain_why *why)
@@ -177,7 +163,7 @@ static char *chain_line(const struct open_options *options, struct chain *chain)
 	return next;
 }
 
-static int create_device(const struct open_options *options,
+static int create_device(const struct open_options *options, const char *path,
 			 struct chain *chain, struct dm_chain_why *why)
 {
 	const struct dm_chain_sb sb = chain_top(chain)->sb;
@@ -194,7 +180,7 @@ static int create_device(const struct open_options *options,
 			  options->read_only, why);
 	if (!ret && sb.flags & DM_CHAIN_F_NEEDS_CHECK)
 		complain("%s is read-only until \"chainsetup check %s\", while closed",
-			 options->name, options->path);
+			 options->name, path);
 	free(uuid);
 	free(table);
 	return ret;
@@ -221,14 +207,25 @@ static void name_jobs(const char *device)
 	reply_free(&jobs);
 }
 
-static int open_chain(const struct open_options *options,
+/* The path of the device with the superblock; free() it. */
+static int find_device(const char *device, char **path, struct dm_chain_why *why)
+{
+	u8 uuid[DM_CHAIN_UUID_LEN];
+
+	if (chaintab_uuid(device, uuid))
+		return find_layer(uuid, "", path, why);
+	*path = xstrdup(device);
+	return 0;
+}
+
+static int open_chain(const struct open_options *options, const char *path,
 		      struct dm_chain_why *why)
 {
 	struct chain *chain = xalloc(1, sizeof(*chain));
 	unsigned int i;
 	int ret;
 
-	ret = chain_open(chain, options->path, options->hints,
+	ret = chain_open(chain, path, options->hints,
 			 options->nr_hints, LAYER_EXCL, 0, why);
 	if (ret)
 		goto out;
@@ -244,13 +241,40 @@ static int open_chain(const struct open_options *options,
 	if (!ret)
 		ret = check_sharing(chain, why);
 	if (!ret)
-		ret = create_device(options, chain, why);
+		ret = create_device(options, path, chain, why);
 	if (!ret)
 		name_jobs(options->name);
 	chain_close(chain);
 out:
 	free(chain);
 	return ret;
+}
+
+/* At boot disks come one by one, and what lies on others later. */
+static bool may_come(int err)
+{
+	return err == -ENOENT || err == -ENODEV || err == -ENXIO;
+}
+
+int open_chain_device(const struct open_options *options, struct dm_chain_why *why)
+{
+	struct timespec start, now;
+	char *path;
+	int ret;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (;;) {
+		ret = find_device(options->path, &path, why);
+		if (!ret) {
+			ret = open_chain(options, path, why);
+			free(path);
+		}
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (!may_come(ret) || (options->wait != UINT_MAX &&
+				       now.tv_sec - start.tv_sec >= options->wait))
+			return ret;
+		usleep(LOOK_AGAIN);
+	}
 }
 
 static int check_device_name(const char *name, struct dm_chain_why *why)
@@ -313,29 +337,37 @@ int cmd_open(int argc, char **argv)
 	if (!ret)
 		ret = check_device_name(options.name, &why);
 	if (!ret)
-		ret = open_chain(&options, &why);
+		ret = open_chain_device(&options, &why);
 	return ret ? complain_why(&why) : 0;
 }
 
 int cmd_close(int argc, char **argv)
 {
 	static const struct option words[] = {
+		{ "deferred", no_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 }
 	};
+	bool deferred = false, later = false;
 	struct dm_chain_why why = { "" };
 	struct live live;
 	char *path;
-	int ret;
+	int c, ret;
 
-	if (next_option(argc, argv, words) != -1 ||
-	    !operands_ok(argc, argv, 1, 1))
+	while ((c = next_option(argc, argv, words)) != -1) {
+		if (c != 'd')
+			return 1;
+		deferred = true;
+	}
+	if (!operands_ok(argc, argv, 1, 1))
 		return 1;
 	ret = target_available(&why);
 	if (ret)
 		return complain_why(&why);
 	ret = live_open(&live, argv[optind], &why);
 	if (!ret)
-		ret = live_remove(argv[optind], &why);
+		ret = live_remove(argv[optind], deferred ? &later : NULL, &why);
+	if (later)
+		printf("%s is in use: it is removed as soon as it is not\n", argv[optind]);
 	if (ret == -EBUSY) {
 		struct device dev;
 

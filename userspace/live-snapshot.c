@@ -140,10 +140,12 @@ static int snapshot_take(struct snapshot *snapshot, const struct live *live,
 	table = longer_line(line, name, data, meta);
 	ret = live_replace(live, sb.size >> 9, table, true, why);
 	free(table);
-	if (!ret)
-		printf("%s: [%s] <- [%s], active\n", live->name,
-		       line->layer[line->nr_layers - 1].name, name);
-	return ret;
+	if (ret)
+		return ret;
+	printf("%s: [%s] <- [%s], active\n", live->name,
+	       line->layer[line->nr_layers - 1].name, name);
+	chaintab_outdated(live->name, sb.uuid);
+	return 0;
 }
 
 int cmd_snapshot(int argc, char **argv)

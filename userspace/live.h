@@ -9,6 +9,7 @@
 #include "reply.h"
 
 int cmd_open(int argc, char **argv);
+int cmd_attach(int argc, char **argv);
 int cmd_close(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_status(int argc, char **argv);
@@ -153,6 +154,13 @@ int hold_interrupts(void);
  * Return: exit status; whatever went wrong has been printed.
  */
 int wait_jobs(const char *name, const char *id, int signals);
+
+/**
+ * chaintab_outdated() - say so if /etc/chaintab names another active layer
+ * @name: of the device
+ * @uuid: of its new active layer
+ */
+void chaintab_outdated(const char *name, const u8 *uuid);
 
 /**
  * struct line_words - a chain's table parameters, word by word

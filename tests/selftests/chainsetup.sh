@@ -533,4 +533,85 @@ test_close_busy()
 	ok chainsetup close "$name"
 }
 
+test_close_deferred()
+{
+	chain
+	ok chainsetup close --deferred "$name"
+	same "what is said of a device that is free" "$out$err" ""
+	! dmsetup info "$name" >/dev/null 2>&1 || wrong "the device is still there"
+	ok chainsetup open "$name" "$E"
+	exec 8<"/dev/mapper/$name"
+	ok chainsetup close --deferred "$name"
+	same "what is said of one in use" "$out" \
+		"$name is in use: it is removed as soon as it is not"
+	same "view meanwhile" "$(view /dev/fd/8)" "AABBCE.."
+	exec 8<&-
+	wait_until 300 no_device || wrong "the device is still there"
+	ok chainsetup open "$name" "$E"
+	same "view afterwards" "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
+no_device()
+{
+	! dmsetup info "$name" >/dev/null 2>&1
+}
+
+test_attach()
+{
+	local uuid tab=$scratch/tab
+
+	chain
+	uuid=$(chainsetup layers "$name" --json | jq -r '.[-1].uuid')
+	cat >"$tab" <<-END
+		bad $E ro
+		$other UUID=${uuid%????}0000 noauto,x-systemd.device-timeout=1
+		$name UUID=$uuid read-only
+	END
+	ok chainsetup attach --tab "$tab" "$name"
+	same "attach what is open" "$out" "$name is open already"
+	ok chainsetup close "$name"
+	ok chainsetup attach --tab "$tab" "$name"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+	matches "its mode" "$(dmsetup status "$name")" " ro - "
+	ok chainsetup close "$name"
+
+	refused "$tab has no line for x; line 1 is wrong: unknown option ro" \
+		chainsetup attach --tab "$tab" x
+	refused "$other: no device carries the layer ${uuid%????}0000" \
+		chainsetup attach --tab "$tab" "$other"
+	refused "attach: " chainsetup attach --tab "$tab"
+	refused "attach: " chainsetup attach --tab "$tab" --all "$name"
+	if chainsetup attach --tab "$tab" --all 2>"$scratch/err"; then
+		wrong "no failure with a line that is wrong"
+	fi
+	matches "what is said of the line" "$(cat "$scratch/err")" ":1: unknown option ro"
+	same "the other is open" "$(layers_of "$name")" "base B C E"
+	ok chainsetup close "$name"
+
+	echo "$name $E jobs-paused,rollback" >"$tab"
+	ok chainsetup attach --tab "$tab" --all
+	matches "its words" "$(dmsetup table "$name")" " 2 jobs paused$"
+}
+
+# A layer in the middle comes while it waits.
+test_attach_waits()
+{
+	local tab=$scratch/tab file pid
+
+	chain
+	echo "$name $E" >"$tab"
+	ok chainsetup close "$name"
+	file=$(losetup -n -O BACK-FILE "$C")
+	ok losetup -d "$C"
+	refused "no device carries the layer .*, last seen at $C" \
+		chainsetup attach --tab "$tab" --no-wait "$name"
+	chainsetup attach --tab "$tab" "$name" &
+	pid=$!
+	background+=("$pid")
+	ok losetup "$C" "$file"
+	wait "$pid" || wrong "attach: status $?"
+	same layers "$(layers_of "$name")" "base B C E"
+	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
 chainsetup_tests "$@"

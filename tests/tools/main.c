@@ -21,6 +21,7 @@ static void run(const char *name, const struct CMUnitTest *tests,
 
 int main(void)
 {
+	run("chaintab", chaintab_tests, nr_chaintab_tests);
 	run("job-words", job_words_tests, nr_job_words_tests);
 	run("line", line_tests, nr_line_tests);
 	run("metrics", metrics_tests, nr_metrics_tests);

@@ -354,7 +354,7 @@ void fuzz_one(struct input *in)
 		must(!ours, "the kernel takes what user space refuses: %s", why.text);
 		count.accepted++;
 		use(in, &chain);
-		must(!live_remove(NAME, &kernel), "%s", kernel.text);
+		must(!live_remove(NAME, NULL, &kernel), "%s", kernel.text);
 		look_again(size);
 		images_reset_data();
 	}
