@@ -9,7 +9,8 @@
 # make bench		the performance tables; GROUPS="read write" for some of them
 # make bench-compare	what changed between two of them: A=old.json B=new.json
 # make lint		style and static checks, silent if there is nothing to say
-# make install		module, tools, manual pages, completion and udev rules, below DESTDIR
+# make install		module, tools, manual pages, completion, udev rules and what boot
+#			needs, below DESTDIR
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
@@ -20,11 +21,13 @@ MANDIR ?= $(PREFIX)/share/man
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/vendor-completions
 UDEVRULESDIR ?= /lib/udev/rules.d
+SYSTEMDDIR ?= $(PREFIX)/lib/systemd
+INITRAMFSDIR ?= $(PREFIX)/share/initramfs-tools
 
 CFLAGS ?= -O2 -g
 TOOL_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 	-Wno-sign-compare -fno-strict-aliasing -pthread
-TOOL_CPPFLAGS = $(CPPFLAGS) -D_GNU_SOURCE -MMD -MP -Iuserspace/shim -Idm-chain
+TOOL_CPPFLAGS = $(CPPFLAGS) -D_GNU_SOURCE -MMD -MP -Iuserspace/shim -Iuserspace -Idm-chain
 TOOL_LIBS = -ldevmapper -lblkid -luuid -ljson-c
 
 # The load generator starts often, where loading libraries takes long.
@@ -55,12 +58,17 @@ kernel-headers:
 		echo "For another kernel: make KDIR=/usr/src/linux-headers-..." >&2; \
 		exit 1; }
 
-tools: userspace/chainsetup
+tools: userspace/chainsetup userspace/chainsetup-generator
 
 helpers: $(addprefix tests/bin/,$(helpers))
 
 userspace/chainsetup: $(call objects,$(wildcard userspace/*.c) $(core))
 	$(CC) $(TOOL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+generator := $(wildcard userspace/generator/*.c) \
+	$(addprefix userspace/,chaintab.c util.c) dm-chain/dm-chain-codec.c
+userspace/chainsetup-generator: $(call objects,$(generator))
+	$(CC) $(TOOL_CFLAGS) $(LDFLAGS) -o $@ $^
 
 .SECONDARY:
 .SECONDEXPANSION:
@@ -101,7 +109,7 @@ bench-compare:
 lint:
 	@scripts/lint
 
-install: install-module install-tools install-udev
+install: install-module install-tools install-udev install-boot
 
 install-module: module
 	+$(MAKE) -C $(KDIR) M=$(CURDIR) \
@@ -124,14 +132,25 @@ install-udev:
 			>$(DESTDIR)$(UDEVRULESDIR)/$${rules##*/} || exit; \
 	done
 
+install-boot: tools
+	install -D -m 755 userspace/chainsetup-generator \
+		$(DESTDIR)$(SYSTEMDDIR)/system-generators/chainsetup-generator
+	install -D -m 644 boot/chainsetup.target \
+		$(DESTDIR)$(SYSTEMDDIR)/system/chainsetup.target
+	install -D -m 755 boot/initramfs-hook $(DESTDIR)$(INITRAMFSDIR)/hooks/chainsetup
+	for when in local-top local-block; do \
+		install -D -m 755 boot/initramfs-script \
+			$(DESTDIR)$(INITRAMFSDIR)/scripts/$$when/chainsetup || exit; \
+	done
+
 # As Kbuild would, but without the kernel's headers.
 clean:
-	rm -rf build tests/bin tests/unit/build userspace/chainsetup
+	rm -rf build tests/bin tests/unit/build userspace/chainsetup userspace/chainsetup-generator
 	rm -f dm-chain.ko dm-chain.mod dm-chain.mod.c modules.order Module.symvers
 	rm -f *.o .*.o dm-chain/*.o .*.cmd dm-chain/.*.cmd
 
 .PHONY: all module kernel-headers tools helpers core-sources demo check check-system \
 	check-long torture bench bench-compare lint install \
-	install-module install-tools install-udev clean
+	install-module install-tools install-udev install-boot clean
 
 -include $(shell find build -name '*.d' 2>/dev/null)

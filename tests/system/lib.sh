@@ -154,9 +154,11 @@ copy_modules()
 # What "make install" reads.
 install_sources()
 {
-	tool_sources
-	(cd "$ROOT" && find scripts/setup Documentation system -type f 2>/dev/null |
-		LC_ALL=C sort)
+	{
+		tool_sources
+		(cd "$ROOT" && find boot Documentation userspace -type f)
+	} | grep -v -e '^userspace/chainsetup$' -e '^userspace/chainsetup-generator$' |
+		LC_ALL=C sort -u
 }
 
 # installed_tree LINE: the directory of what "make install DESTDIR=" installs.

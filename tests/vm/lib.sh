@@ -113,7 +113,7 @@ make_tools()
 		>"$new/log" 2>&1 ||
 		grep -E 'error:|undefined|\*\*\*' "$new/log" >"$new/broken"
 	mkdir "$new/bin"
-	for f in "$new"/src/userspace/chainsetup "$new"/src/tests/bin/*; do
+	for f in "$new"/src/userspace/chainsetup{,-generator} "$new"/src/tests/bin/*; do
 		[ ! -x "$f" ] || mv "$f" "$new/bin/"
 	done
 	[ $# -gt 1 ] || rm -rf "$new/src"
