@@ -34,6 +34,9 @@ const struct command offline_commands[] = {
 	{ "apply",
 	  "[--metadata DEV] [--backing DEV] [--name N] [--max-size S] [--new-uuid] [--unsafe] [--force] DEV | --raw [--force] DEV | --dry-run [DEV]",
 	  "make a new layer of what \"export\" wrote, read from stdin", cmd_apply },
+	{ "convert",
+	  "images [--raw-base] [--block-size N] [--force] [--dry-run] IMAGE DEV[,META]... | snapshot [--block-size N] [--force] [--dry-run] ORIGIN COW DEV[,META]",
+	  "make layers of a chain of disk images, or of a dm-snapshot", cmd_convert },
 	{ NULL, NULL, NULL, NULL }
 };
 

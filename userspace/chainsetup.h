@@ -467,5 +467,6 @@ int cmd_uuid(int argc, char **argv);
 int cmd_plain(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_apply(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
 
 #endif

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chainsetup convert: a snapshot of dm-snapshot becomes a layer, and its origin, which
+ * is not written to, a raw base.
+ */
+#include <errno.h>
+
+#include "convert.h"
+#include "snapshot-store.h"
+
+/**
+ * struct snapshot - what is converted
+ * @origin: it becomes the raw base as it is
+ * @cow: what the snapshot has of its own
+ * @store: the same, read
+ * @fill: the layer
+ */
+struct snapshot {
+	struct device origin;
+	struct device cow;
+	struct snapshot_store store;
+	struct fill fill;
+};
+
+/* A chain superblock at the beginning would make another thing of the origin. */
+static int check_devices(const struct snapshot *s, struct dm_chain_why *why)
+{
+	const struct device *new[] = { &s->fill.new.data, &s->fill.new.meta };
+	struct dm_chain_sb sb;
+	unsigned int slot, i;
+
+	if (super_read(&s->origin, &sb, &slot, NULL) != -ENODATA)
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s is a layer, and cannot become a raw base",
+				       s->origin.path);
+	for (i = 0; i < 2; i++)
+		if (new[i]->fd >= 0 && (device_same(new[i], &s->origin) ||
+					device_same(new[i], &s->cow)))
+			return dm_chain_refuse(why, -EINVAL,
+					       "%s belongs to the snapshot: the layer needs another device",
+					       new[i]->path);
+	return 0;
+}
+
+static int convert(struct snapshot *s, char **words,
+		   const struct convert_options *options,
+		   struct dm_chain_why *why)
+{
+	char name[DM_CHAIN_NAME_LEN];
+	int ret;
+
+	/* A snapshot that is in use changes; so does its origin. */
+	ret = device_open(&s->origin, words[0], DEVICE_EXCL, why);
+	if (!ret)
+		ret = device_open(&s->cow, words[1], DEVICE_EXCL, why);
+	if (!ret)
+		ret = snapshot_store_open(&s->store, &s->origin, &s->cow,
+					  options->block_size, why);
+	if (!ret)
+		ret = convert_open(&s->fill, words[2],
+				   name_from_path(words[1], name),
+				   s->origin.size, options, why);
+	if (!ret)
+		ret = check_devices(s, why);
+	if (!ret)
+		ret = convert_rest_on_raw(&s->fill, &s->origin, why);
+	if (ret || options->dry_run)
+		return ret;
+	ret = fill_start(&s->fill, why);
+	if (!ret)
+		ret = blocks_copy(&s->store.source, fill_sink, &s->fill, why);
+	if (!ret)
+		ret = fill_settle(&s->fill, why);
+	return ret ? ret : fill_finish(&s->fill, why);
+}
+
+int convert_snapshot(int nr, char **words,
+		     const struct convert_options *options,
+		     struct dm_chain_why *why)
+{
+	struct snapshot s = { .origin.fd = -1, .cow.fd = -1 };
+	int ret;
+
+	if (nr != 3)
+		return dm_chain_refuse(why, -EINVAL,
+				       "convert snapshot: name the origin, the COW device and a device for the layer, and nothing else");
+	if (options->raw_base)
+		return dm_chain_refuse(why, -EINVAL,
+				       "convert snapshot: the origin becomes the raw base as it is: --raw-base does not apply");
+	fill_init(&s.fill);
+	ret = convert(&s, words, options, why);
+	if (!ret)
+		convert_print(&s.fill);
+	fill_close(&s.fill);
+	snapshot_store_close(&s.store);
+	device_close(&s.cow);
+	device_close(&s.origin);
+	return ret;
+}
