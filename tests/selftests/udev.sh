@@ -350,11 +350,16 @@ test_suspend_fails()
 	ok mkfs.ext4 -q -F -J size=1 -E lazy_itable_init=0 "/dev/mapper/$name"
 	mkdir -p "$scratch/mnt"
 	ok mount -o errors=continue "/dev/mapper/$name" "$scratch/mnt"
-	reload_below a "0 $((SIZE * 2048 + 2048)) error"
-	touch "$scratch/mnt/file" 2>/dev/null
-	sync -f "$scratch/mnt" 2>/dev/null
-	refused "no snapshot, $name is unchanged" timeout 60 \
+	: >"$scratch/mnt/file"
+	sync -f "$scratch/mnt"
+	reload_below a "0 $((SIZE * 2048 + 2048)) flakey $A 0 0 1 1 error_writes"
+	# The transaction cannot be written; then it is the freeze that fails, and
+	# nothing that comes after it.
+	chmod 700 "$scratch/mnt/file"
+	! sync -f "$scratch/mnt" 2>/dev/null || wrong "a transaction was written"
+	refused "no snapshot, $name is unchanged: Input/output error" timeout 60 \
 		chainsetup snapshot "$name" "$E" --name E
+	! dmsetup table --inactive "$name" | grep -q . || wrong "a table is loaded"
 	no_cookies
 	reload_below a "0 $((SIZE * 2048 + 2048)) linear $A 0"
 	umount "$scratch/mnt"
