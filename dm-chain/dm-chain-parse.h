@@ -44,6 +44,10 @@ struct dm_chain_line {
 
 /**
  * dm_chain_parse_line() - parse "<#layers> {name data meta}... [<#words> word...]"
+ * @argc: the number of words
+ * @argv: the words, behind the target's name
+ * @line: what they say; undefined after an error
+ * @why: the reason of a refusal
  *
  * Return: 0 or -EINVAL, with the word at fault in @why. Names are checked
  * (form, unique, not "zero"), numbers and feature words too, a word given
@@ -101,6 +105,10 @@ struct dm_chain_msg {
 
 /**
  * dm_chain_parse_message() - parse the words of a message
+ * @argc: the number of words
+ * @argv: the words
+ * @msg: what they say; undefined after an error
+ * @why: the reason of a refusal
  *
  * Return: 0 or -EINVAL with the word at fault named in @why: an unknown word
  * or value, a word given twice, a value missing or too much. Keywords are not

@@ -318,6 +318,9 @@ void dm_chain_forget(struct dm_chain *chain, struct dm_chain_layer *layer);
 
 /**
  * dm_chain_build() - read the maps of all layers of a table into a new chain
+ * @chain: the chain, which nobody else knows of
+ * @t: the table, its layers resolved
+ * @why: the reason of a refusal
  *
  * Context: process, under memalloc_noio; registry lock held.
  * Return: 0 or a negative errno with the reason in @why.
@@ -327,6 +330,9 @@ int dm_chain_build(struct dm_chain *chain, struct dm_chain_table *t,
 
 /**
  * dm_chain_stage() - read the maps of the layers that a table adds on top
+ * @t: the table
+ * @first: the position in it of the lowest layer that is new
+ * @why: the reason of a refusal
  *
  * As dm_chain_build(), for a table that takes the live chain over.
  */
@@ -342,6 +348,8 @@ unsigned int dm_chain_prefix(struct dm_chain *chain, struct dm_chain_table *t);
 
 /**
  * dm_chain_bind() - make a chain what a table says
+ * @chain: the chain
+ * @t: the table that will be live
  *
  * Marks the entries that jobs dropped since the constructor ran, puts new
  * layers on top, computes the limits. No I/O.
@@ -369,6 +377,8 @@ void dm_chain_set_limits(struct dm_chain *chain);
 
 /**
  * dm_chain_find_name() - the slot of a layer by its name
+ * @chain: the chain
+ * @name: the name, as it is in the table
  *
  * Context: chain->lock held. Return: position in chain->order or -1.
  */
