@@ -16,8 +16,7 @@ typedef fmode_t blk_mode_t;
 #endif
 
 /* Before 6.9 max_discard_sectors was a limit of its own. */
-static inline void dm_chain_limits_set_max_discard(struct queue_limits *limits,
-						   unsigned int sectors)
+static inline void dm_chain_set_max_discard(struct queue_limits *limits, unsigned int sectors)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
 	limits->max_discard_sectors = sectors;

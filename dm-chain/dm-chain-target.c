@@ -182,8 +182,7 @@ static void dm_chain_io_hints(struct dm_target *ti, struct queue_limits *limits)
 	 * A discard costs no I/O, so its size has no limit but the bio's, and it
 	 * works whatever the devices can do.
 	 */
-	dm_chain_limits_set_max_discard(limits, round_down(UINT_MAX, block_size)
-					>> SECTOR_SHIFT);
+	dm_chain_set_max_discard(limits, round_down(UINT_MAX, block_size) >> SECTOR_SHIFT);
 	limits->discard_granularity = block_size;
 	limits->discard_alignment = 0;
 }
