@@ -165,9 +165,11 @@ check_log()
 {
 	local bad
 
-	bad=$(dmesg | awk -v mark="$log_mark" '
+	bad="WARNING|BUG|Oops|INFO: (task|lockdep|rcu)|general protection|Call Trace"
+	bad+="|possible (circular|recursive)|UBSAN|KASAN|refcount_t|corruption"
+	bad=$(dmesg | awk -v mark="$log_mark" -v bad="$bad" '
 		index($0, mark) { seen = 1; next }
-		seen && /WARNING|BUG|Oops|INFO: (task|lockdep|rcu)|general protection|Call Trace|possible (circular|recursive)|UBSAN|KASAN|refcount_t|corruption/')
+		seen && $0 ~ bad')
 	if [ -z "$bad" ]; then
 		ktap_pass kernel-log
 	else
