@@ -9,20 +9,18 @@
 # make bench		the performance tables; GROUPS="read write" for some of them
 # make bench-compare	what changed between two of them: A=old.json B=new.json
 # make lint		style and static checks, silent if there is nothing to say
-# make install		module, tools, manual pages, completion, udev rules and what boot
-#			needs, below DESTDIR
+# make install		module, tools and all that belongs to them, below DESTDIR; DKMS=y for
+#			the module's source and dkms, in place of the module
+# make uninstall	removes what that has installed
+# make deb		packages for Debian, into build/deb
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 DESTDIR ?=
-PREFIX ?= /usr
-SBINDIR ?= $(PREFIX)/sbin
-MANDIR ?= $(PREFIX)/share/man
-BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
-ZSHCOMPDIR ?= $(PREFIX)/share/zsh/vendor-completions
-UDEVRULESDIR ?= /lib/udev/rules.d
-SYSTEMDDIR ?= $(PREFIX)/lib/systemd
-INITRAMFSDIR ?= $(PREFIX)/share/initramfs-tools
+
+# The target's
+VERSION := $(shell sed -n 's/.*\.version = {\([0-9]*\), \([0-9]*\), \([0-9]*\)}.*/\1.\2.\3/p' \
+	dm-chain/dm-chain-target.c)
 
 CFLAGS ?= -O2 -g
 TOOL_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
@@ -109,39 +107,53 @@ bench-compare:
 lint:
 	@scripts/lint
 
-install: install-module install-tools install-udev install-boot
+# What the tools and the source for dkms are is in scripts/install-list, directories
+# that can be given (PREFIX=/usr/local) in scripts/install.
+files := VERSION=$(VERSION) scripts/install
+
+modinstall := INSTALL_MOD_DIR=updates $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
+
+install: $(if $(DKMS),install-dkms,install-module) install-tools
+
+uninstall: $(if $(DKMS),uninstall-dkms,uninstall-module) uninstall-tools
 
 install-module: module
-	+$(MAKE) -C $(KDIR) M=$(CURDIR) \
-		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	+$(MAKE) -C $(KDIR) M=$(CURDIR) $(modinstall) modules_install
+	$(if $(DESTDIR),,depmod $(KVER))
+
+# Where modules_install has put it, compressed if the kernel's modules are. Of Debian's
+# headers this is the only file that has the release as make has it.
+uninstall-module: kernel-headers
+	release=$$(sed -n 's/#define UTS_RELEASE "\(.*\)"/\1/p' \
+		$(KDIR)/include/generated/utsrelease.h) && [ -n "$$release" ] && \
+		rm -f $(DESTDIR)/lib/modules/$$release/updates/dm-chain.ko \
+			$(DESTDIR)/lib/modules/$$release/updates/dm-chain.ko.[gxz]*
 	$(if $(DESTDIR),,depmod $(KVER))
 
 install-tools: tools
-	install -D -m 755 userspace/chainsetup $(DESTDIR)$(SBINDIR)/chainsetup
-	for page in $(wildcard Documentation/*.8); do \
-		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man8/$${page##*/} || exit; \
-	done
-	install -D -m 644 userspace/completion/chainsetup.bash $(DESTDIR)$(BASHCOMPDIR)/chainsetup
-	install -D -m 644 userspace/completion/_chainsetup $(DESTDIR)$(ZSHCOMPDIR)/_chainsetup
+	@$(files) put tools
 
-# The program that the rules run is where install-tools puts it.
-install-udev:
-	for rules in $(wildcard userspace/udev/*.rules); do \
-		install -D -m 644 /dev/null $(DESTDIR)$(UDEVRULESDIR)/$${rules##*/} && \
-		sed 's|@SBINDIR@|$(SBINDIR)|g' $$rules \
-			>$(DESTDIR)$(UDEVRULESDIR)/$${rules##*/} || exit; \
-	done
+uninstall-tools:
+	@$(files) remove tools
 
-install-boot: tools
-	install -D -m 755 userspace/chainsetup-generator \
-		$(DESTDIR)$(SYSTEMDDIR)/system-generators/chainsetup-generator
-	install -D -m 644 boot/chainsetup.target \
-		$(DESTDIR)$(SYSTEMDDIR)/system/chainsetup.target
-	install -D -m 755 boot/initramfs-hook $(DESTDIR)$(INITRAMFSDIR)/hooks/chainsetup
-	for when in local-top local-block; do \
-		install -D -m 755 boot/initramfs-script \
-			$(DESTDIR)$(INITRAMFSDIR)/scripts/$$when/chainsetup || exit; \
-	done
+# Below DESTDIR the source only: dkms builds where it is to be used.
+install-dkms: build/dkms.conf
+	@$(files) put dkms
+	$(if $(DESTDIR),,dkms install dm-chain/$(VERSION) -k $(KVER))
+
+uninstall-dkms:
+	$(if $(DESTDIR),,-dkms remove dm-chain/$(VERSION) --all)
+	@$(files) remove dkms
+
+build/dkms.conf: packaging/dkms.conf dm-chain/dm-chain-target.c
+	@mkdir -p $(@D)
+	sed 's/#MODULE_VERSION#/$(VERSION)/' $< >$@
+
+deb:
+	@scripts/deb
+
+version:
+	@echo $(VERSION)
 
 # As Kbuild would, but without the kernel's headers.
 clean:
@@ -150,7 +162,8 @@ clean:
 	rm -f *.o .*.o dm-chain/*.o .*.cmd dm-chain/.*.cmd
 
 .PHONY: all module kernel-headers tools helpers core-sources demo check check-system \
-	check-long torture bench bench-compare lint install \
-	install-module install-tools install-udev install-boot clean
+	check-long torture bench bench-compare lint install uninstall \
+	install-module install-tools install-dkms uninstall-module uninstall-tools \
+	uninstall-dkms deb version clean
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -156,7 +156,7 @@ install_sources()
 {
 	{
 		tool_sources
-		(cd "$ROOT" && find boot Documentation userspace -type f)
+		(cd "$ROOT" && find boot Documentation scripts userspace -type f)
 	} | grep -v -e '^userspace/chainsetup$' -e '^userspace/chainsetup-generator$' |
 		LC_ALL=C sort -u
 }
