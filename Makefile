@@ -12,6 +12,7 @@
 # make install		module, tools and all that belongs to them, below DESTDIR; DKMS=y for
 #			the module's source and dkms, in place of the module
 # make uninstall	removes what that has installed
+# make upstream		patches for a kernel, into build/upstream; LINUX=DIR applies them there
 # make deb		packages for Debian, into build/deb
 
 KVER ?= $(shell uname -r)
@@ -152,6 +153,9 @@ build/dkms.conf: packaging/dkms.conf dm-chain/dm-chain-target.c
 deb:
 	@scripts/deb
 
+upstream:
+	@scripts/make-upstream $(LINUX)
+
 version:
 	@echo $(VERSION)
 
@@ -164,6 +168,6 @@ clean:
 .PHONY: all module kernel-headers tools helpers core-sources demo check check-system \
 	check-long torture bench bench-compare lint install uninstall \
 	install-module install-tools install-dkms uninstall-module uninstall-tools \
-	uninstall-dkms deb version clean
+	uninstall-dkms deb upstream version clean
 
 -include $(shell find build -name '*.d' 2>/dev/null)
