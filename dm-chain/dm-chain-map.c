@@ -17,25 +17,23 @@
 #include "dm-chain-readcopy.h"
 #include "dm-chain-trace.h"
 
-static noinline void dm_chain_tell_map(struct dm_chain *chain, struct bio *bio,
-				       enum dm_chain_how how,
+static noinline void dm_chain_tell_map(struct bio *bio, enum dm_chain_how how,
 				       const struct dm_chain_slot *slot)
 {
-	trace_dm_chain_map(chain, bio, bio->bi_iter.bi_sector,
-			   bio_end_sector(bio), how, slot);
+	trace_dm_chain_map(bio, bio->bi_iter.bi_sector, bio_end_sector(bio), how,
+			   slot);
 }
 
 /*
  * Before the bio is another device's or is let go of. It costs nothing while
  * nobody traces.
  */
-static __always_inline void dm_chain_trace_map(struct dm_chain *chain,
-					       struct bio *bio,
+static __always_inline void dm_chain_trace_map(struct bio *bio,
 					       enum dm_chain_how how,
 					       const struct dm_chain_slot *slot)
 {
 	if (trace_dm_chain_map_enabled())
-		dm_chain_tell_map(chain, bio, how, slot);
+		dm_chain_tell_map(bio, how, slot);
 }
 
 static u64 dm_chain_sector_block(struct dm_chain *chain, sector_t sector)
@@ -70,16 +68,16 @@ static int dm_chain_remap(struct dm_chain_slot *slot, struct bio *bio,
 	return DM_MAPIO_REMAPPED;
 }
 
-static int dm_chain_map_refuse(struct dm_chain *chain, struct bio *bio)
+static int dm_chain_map_refuse(struct bio *bio)
 {
-	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_REFUSE, NULL);
+	dm_chain_trace_map(bio, DM_CHAIN_HOW_REFUSE, NULL);
 	return DM_MAPIO_KILL;
 }
 
 static int dm_chain_map_defer(struct dm_chain *chain, struct dm_chain_bio *pb,
 			      struct bio *bio)
 {
-	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_DEFER, NULL);
+	dm_chain_trace_map(bio, DM_CHAIN_HOW_DEFER, NULL);
 	return dm_chain_defer(chain, pb, bio);
 }
 
@@ -105,7 +103,7 @@ static int dm_chain_map_read_below(struct dm_chain *chain,
 
 	sectors = dm_chain_cut(chain, bio, run);
 	if (zero) {
-		dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_ZERO, NULL);
+		dm_chain_trace_map(bio, DM_CHAIN_HOW_ZERO, NULL);
 		zero_fill_bio(bio);
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
@@ -116,7 +114,7 @@ static int dm_chain_map_read_below(struct dm_chain *chain,
 	}
 	pb->pos = sector;
 	pb->end = sector + sectors;
-	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_PASS, slot);
+	dm_chain_trace_map(bio, DM_CHAIN_HOW_PASS, slot);
 	return dm_chain_remap(slot, bio, sector);
 }
 
@@ -145,7 +143,7 @@ static int dm_chain_map_read(struct dm_chain *chain, struct dm_chain_bio *pb,
 
 	if (run <= last - block)
 		dm_chain_cut(chain, bio, run);
-	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_PASS, &chain->slot[entry]);
+	dm_chain_trace_map(bio, DM_CHAIN_HOW_PASS, &chain->slot[entry]);
 	return dm_chain_remap(&chain->slot[entry], bio, sector);
 }
 
@@ -210,7 +208,7 @@ static int dm_chain_map_first_write(struct dm_chain *chain,
 	if (!run)
 		return dm_chain_map_defer(chain, pb, bio);
 	if (READ_ONCE(slot->layer->failed))
-		return dm_chain_map_refuse(chain, bio);
+		return dm_chain_map_refuse(bio);
 
 	dm_chain_range_init(&pb->range, block, block + run - 1, false,
 			    dm_chain_op_grant);
@@ -225,7 +223,7 @@ static int dm_chain_map_first_write(struct dm_chain *chain,
 	pb->flags = DM_CHAIN_BIO_FIRST_WRITE;
 	pb->block = block;
 	pb->count = run;
-	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_FIRST, slot);
+	dm_chain_trace_map(bio, DM_CHAIN_HOW_FIRST, slot);
 	if (bio->bi_opf & REQ_FUA) {
 		bio->bi_opf &= ~REQ_FUA;
 		pb->flags |= DM_CHAIN_BIO_COMMIT;
@@ -255,7 +253,7 @@ static int dm_chain_map_write(struct dm_chain *chain, struct dm_chain_bio *pb,
 	if (run <= last - block)
 		dm_chain_cut(chain, bio, run);
 	slot = &chain->slot[entry];
-	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_PASS, slot);
+	dm_chain_trace_map(bio, DM_CHAIN_HOW_PASS, slot);
 	if (bio->bi_opf & REQ_FUA &&
 	    dm_chain_uncommitted(slot->layer, block, run)) {
 		bio->bi_opf &= ~REQ_FUA;
@@ -273,11 +271,11 @@ static int dm_chain_map_flush(struct dm_chain *chain, struct bio *bio)
 	if (READ_ONCE(chain->nr_debtors) ||
 	    (chain->writable && (dm_chain_any_uncommitted(layer) ||
 				 READ_ONCE(layer->failed)))) {
-		dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_COMMIT, NULL);
+		dm_chain_trace_map(bio, DM_CHAIN_HOW_COMMIT, NULL);
 		dm_chain_wait_commit(chain, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	dm_chain_trace_map(chain, bio, DM_CHAIN_HOW_PASS, slot);
+	dm_chain_trace_map(bio, DM_CHAIN_HOW_PASS, slot);
 	bio_set_dev(bio, slot->bdev);
 	return DM_MAPIO_REMAPPED;
 }
@@ -294,7 +292,7 @@ int dm_chain_map(struct dm_target *ti, struct bio *bio)
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return dm_chain_map_flush(chain, bio);
 	if (!chain->writable)
-		return dm_chain_map_refuse(chain, bio);
+		return dm_chain_map_refuse(bio);
 
 	switch (bio_op(bio)) {
 	case REQ_OP_WRITE:
@@ -303,7 +301,7 @@ int dm_chain_map(struct dm_target *ti, struct bio *bio)
 	case REQ_OP_WRITE_ZEROES:
 		return dm_chain_map_defer(chain, pb, bio);
 	default:
-		return dm_chain_map_refuse(chain, bio);
+		return dm_chain_map_refuse(bio);
 	}
 }
 

@@ -147,7 +147,7 @@ static int dm_chain_op_write_whole(struct dm_chain *chain,
 	node = dm_chain_owner_pin(chain->map, pb->block, GFP_NOIO);
 	if (!node)
 		return -ENOMEM;
-	trace_dm_chain_work(chain, bio, pb->pos, to, DM_CHAIN_HOW_FIRST,
+	trace_dm_chain_work(bio, pb->pos, to, DM_CHAIN_HOW_FIRST,
 			    &chain->slot[chain->active]);
 	r = dm_chain_op_pass(chain, bio, pb->pos, to);
 	if (!r) {
@@ -221,7 +221,7 @@ static int dm_chain_op_merge(struct dm_chain *chain, struct dm_chain_bio *pb,
 	node = dm_chain_owner_pin(chain->map, pb->block, GFP_NOIO);
 	if (!node)
 		goto out;
-	trace_dm_chain_work(chain, bio, pb->pos, to, DM_CHAIN_HOW_MERGE, slot);
+	trace_dm_chain_work(bio, pb->pos, to, DM_CHAIN_HOW_MERGE, slot);
 	r = dm_chain_read_block(chain, pb->block, unit);
 	if (!r) {
 		dm_chain_op_overlay(pb, bio, unit, start, to);
@@ -310,7 +310,7 @@ static int dm_chain_op_write(struct dm_chain *chain, struct dm_chain_bio *pb,
 			to = min(dm_chain_block_end(chain, pb->block +
 						    (write ? run - 1 : 0)),
 				 pb->end);
-			trace_dm_chain_work(chain, bio, pb->pos, to,
+			trace_dm_chain_work(bio, pb->pos, to,
 					    write ? DM_CHAIN_HOW_PASS :
 						    DM_CHAIN_HOW_FILL,
 					    &chain->slot[entry]);
@@ -336,7 +336,7 @@ static int dm_chain_op_write(struct dm_chain *chain, struct dm_chain_bio *pb,
 	} else {
 		to = min(dm_chain_block_end(chain, pb->block + pb->count - 1),
 			 pb->end);
-		trace_dm_chain_work(chain, bio, pb->pos, to, DM_CHAIN_HOW_ZERO,
+		trace_dm_chain_work(bio, pb->pos, to, DM_CHAIN_HOW_ZERO,
 				    &chain->slot[chain->active]);
 		r = dm_chain_op_own(chain, pb->block, pb->count,
 				    chain->active | DM_CHAIN_OWNER_ZERO);
@@ -358,7 +358,7 @@ static int dm_chain_op_discard(struct dm_chain *chain, struct dm_chain_bio *pb,
 			sector_t to = min(dm_chain_block_end(chain, pb->block),
 					  pb->end);
 
-			trace_dm_chain_work(chain, bio, pb->pos, to,
+			trace_dm_chain_work(bio, pb->pos, to,
 					    DM_CHAIN_HOW_SKIP, NULL);
 			pb->pos = to;
 			return 0;

@@ -72,19 +72,21 @@ TRACE_DEFINE_ENUM(DM_CHAIN_EVENT_STATUS);
 			 { DM_CHAIN_EVENT_PENDING, "BLOCK_JOB_PENDING" },     \
 			 { DM_CHAIN_EVENT_STATUS, "JOB_STATUS_CHANGE" })
 
-/* What becomes of a part of a bio; @slot is NULL if that is no layer's. */
+/*
+ * What becomes of a part of a bio, which is the chain device's still; @slot is NULL if
+ * that is no layer's.
+ */
 DECLARE_EVENT_CLASS(dm_chain_bio,
-		    TP_PROTO(struct dm_chain *chain, struct bio *bio, sector_t from,
-			     sector_t to, enum dm_chain_how how,
-			     const struct dm_chain_slot *slot),
-		    TP_ARGS(chain, bio, from, to, how, slot),
+		    TP_PROTO(struct bio *bio, sector_t from, sector_t to,
+			     enum dm_chain_how how, const struct dm_chain_slot *slot),
+		    TP_ARGS(bio, from, to, how, slot),
 		    TP_STRUCT__entry(__field(dev_t, dev)
 				     __field(u64, sector)
 				     __field(u32, nr_sector)
 				     __field(int, how)
 				     __array(char, rwbs, DM_CHAIN_RWBS_LEN)
 				     __array(char, layer, DM_CHAIN_NAME_LEN)),
-		    TP_fast_assign(__entry->dev = disk_devt(dm_disk(chain->md));
+		    TP_fast_assign(__entry->dev = bio_dev(bio);
 				   __entry->sector = from;
 				   __entry->nr_sector = to - from;
 				   __entry->how = how;
@@ -99,18 +101,16 @@ DECLARE_EVENT_CLASS(dm_chain_bio,
 
 /* The map path has decided. */
 DEFINE_EVENT(dm_chain_bio, dm_chain_map,
-	     TP_PROTO(struct dm_chain *chain, struct bio *bio, sector_t from,
-		      sector_t to, enum dm_chain_how how,
-		      const struct dm_chain_slot *slot),
-	     TP_ARGS(chain, bio, from, to, how, slot)
+	     TP_PROTO(struct bio *bio, sector_t from, sector_t to,
+		      enum dm_chain_how how, const struct dm_chain_slot *slot),
+	     TP_ARGS(bio, from, to, how, slot)
 );
 
 /* A worker begins with a piece of what was deferred to it. */
 DEFINE_EVENT(dm_chain_bio, dm_chain_work,
-	     TP_PROTO(struct dm_chain *chain, struct bio *bio, sector_t from,
-		      sector_t to, enum dm_chain_how how,
-		      const struct dm_chain_slot *slot),
-	     TP_ARGS(chain, bio, from, to, how, slot)
+	     TP_PROTO(struct bio *bio, sector_t from, sector_t to,
+		      enum dm_chain_how how, const struct dm_chain_slot *slot),
+	     TP_ARGS(bio, from, to, how, slot)
 );
 
 /* meta_lock is held, for both. @dev is the layer's data device. */
