@@ -25,7 +25,9 @@ upstream_base()
 
 	source=$(kernel_source) || return
 	upstream_identity
-	git init -q -b base "$1" && echo '*' >"$1/.git/info/exclude" || return
+	# not by .git/info/exclude, which W=1 would complain about
+	git init -q -b base "$1" && git -C "$1" config status.showUntrackedFiles no ||
+		return
 	while read -r f; do
 		# a copy, where it was a link
 		rm -f "$1/$f"
