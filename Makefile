@@ -65,7 +65,7 @@ userspace/chainsetup: $(call objects,$(wildcard userspace/*.c) $(core))
 	$(CC) $(TOOL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 generator := $(wildcard userspace/generator/*.c) \
-	$(addprefix userspace/,chaintab.c util.c) dm-chain/dm-chain-codec.c
+	$(addprefix userspace/,chaintab.c output.c util.c) dm-chain/dm-chain-codec.c
 userspace/chainsetup-generator: $(call objects,$(generator))
 	$(CC) $(TOOL_CFLAGS) $(LDFLAGS) -o $@ $^
 

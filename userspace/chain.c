@@ -65,7 +65,7 @@ static int check_devices(const struct chain *chain, struct dm_chain_why *why)
 		     (device_same(&old->meta, &new->data) ||
 		      (old->data.fd >= 0 && device_same(&old->data, &new->data)))))
 			return dm_chain_refuse(why, -EINVAL,
-					       "%s and the layer below it, %s, share a device",
+					       "%s and the layer below it, %s, share a device: each needs one of its own, --layer says which",
 					       old->meta.path, new->meta.path);
 	}
 	return 0;
@@ -173,7 +173,7 @@ int chain_collect(struct chain *chain, const char *path,
 	while (rests_on_something(above = chain_top(chain))) {
 		if (chain->nr == DM_CHAIN_MAX_LAYERS)
 			ret = dm_chain_refuse(why, -E2BIG,
-					      "the chain of %s has more than %u layers",
+					      "the chain of %s has more than %u layers: \"chainsetup dump\" shows what each rests on, \"rebase\" changes it",
 					      path, DM_CHAIN_MAX_LAYERS);
 		else
 			ret = open_backing(&chain->layer[chain->nr], above,

@@ -8,25 +8,25 @@
 
 const struct command offline_commands[] = {
 	{ "format",
-	  "[--size S] [--max-size S] [--block-size N] [--metadata DEV] [--backing DEV] [--name N] [--force] DEV",
+	  "[--size S] [--max-size S] [--block-size N] [--metadata DEV] [--backing DEV] [--name N] [--force] [--dry-run] [--json] DEV",
 	  "make a device a new, empty layer", cmd_format },
 	{ "check",
-	  "DEV...",
+	  "[--dry-run] [--json] DEV...",
 	  "verify the metadata of layers that are not open", cmd_check },
 	{ "repair",
-	  "[--yes --undo FILE] [--choose PAGE=WHAT]... DEV | [--yes] --restore FILE DEV",
+	  "[--dry-run | --yes --undo FILE] [--choose PAGE=WHAT]... [--json] DEV | [--dry-run | --yes] --restore FILE [--json] DEV",
 	  "put right what needs no guess in a layer that is not open", cmd_repair },
 	{ "dump",
 	  "[--json] DEV",
 	  "print the metadata of a layer that is not open", cmd_dump },
 	{ "rebase",
-	  "[--unsafe] DEV BACKING|none",
+	  "[--unsafe] [--dry-run] [--json] DEV BACKING|none",
 	  "record another backing, if nothing visible changes", cmd_rebase },
 	{ "uuid",
-	  "[--data DEV] DEV",
+	  "[--data DEV] [--dry-run] [--json] DEV",
 	  "give a copied layer a UUID of its own", cmd_uuid },
 	{ "plain",
-	  "[--data DEV] DEV",
+	  "[--data DEV] [--dry-run] [--json] DEV",
 	  "make a layer that stands alone a plain disk image", cmd_plain },
 	{ "export",
 	  "[--since LAYER | --all] [--layer UUID=DATA[,META]]... DEV",
@@ -45,6 +45,14 @@ static const struct command * const tables[] = {
 	live_commands,
 };
 
+static void common_usage(void)
+{
+	puts("Options of every command:\n"
+	     "  --bytes                    print sizes as exact numbers of bytes\n"
+	     "  --color auto|always|never  auto: on a terminal, unless NO_COLOR is set\n"
+	     "  --help                     what the command is for");
+}
+
 static void usage(void)
 {
 	const struct command *command;
@@ -56,9 +64,11 @@ static void usage(void)
 			printf("  %s%s%s\n        %s\n", command->name,
 			       *command->args ? " " : "", command->args,
 			       command->help);
+	puts("");
+	common_usage();
 	puts("\nSizes are bytes, or a number and K, M, G or T (powers of 1024).\n"
 	     "DEV is the device with the superblock: the data device, or the\n"
-	     "metadata device if there is one.");
+	     "metadata device if there is one. NAME is the name of a chain device.");
 }
 
 static const struct command *find_command(const char *name)
@@ -91,8 +101,9 @@ int main(int argc, char **argv)
 	for (i = 2; i < argc && strcmp(argv[i], "--"); i++) {
 		if (strcmp(argv[i], "--help"))
 			continue;
-		printf("Usage: chainsetup %s %s\n%s\n", command->name,
+		printf("Usage: chainsetup %s %s\n%s\n\n", command->name,
 		       command->args, command->help);
+		common_usage();
 		return 0;
 	}
 	return command->run(argc - 1, argv + 1);

@@ -19,6 +19,7 @@
 #include "dm-chain-codec.h"
 #include "dm-chain-resolve.h"
 #include "dm-chain-why.h"
+#include "output.h"
 
 /* -------------------------------------------------------------- commands */
 
@@ -42,7 +43,8 @@ extern const struct command live_commands[];	/* live-commands.c */
 
 /**
  * next_option() - getopt_long() that complains by itself
- * @options: long options; @val of each is what is returned for it
+ * @options: long options; @val of each is what is returned for it. Those that
+ *	all commands have are taken here and need not be among them
  *
  * Return: the option's @val; -1 after the last one (operands begin at
  * argv[optind]); '?' if it complained: the command returns 1 then.
@@ -71,9 +73,6 @@ int parse_size(const char *text, u64 *size, struct dm_chain_why *why);
 /* Like parse_size(), and a multiple of 512 that is not 0. */
 int parse_device_size(const char *text, u64 *size, struct dm_chain_why *why);
 
-/* "1.5 GiB" and the like for people. @text has room for 32 bytes. */
-const char *human_size(u64 size, char *text);
-
 /* Memory that is zeroed; exits with a message when there is none. */
 void *xalloc(size_t n, size_t size);
 char *xstrdup(const char *text);
@@ -88,6 +87,7 @@ bool read_line(const char *path, char *text, size_t size);
 
 #define DEVICE_WRITE	(1 << 0)	/* else read-only */
 #define DEVICE_EXCL	(1 << 1)	/* refuse one that anybody else uses */
+#define DEVICE_DRY	(1 << 2)	/* refuse what DEVICE_WRITE would, but write nothing */
 
 /**
  * struct device - an open block device or regular file
@@ -199,6 +199,7 @@ struct layer {
 
 #define LAYER_WRITE	DEVICE_WRITE
 #define LAYER_EXCL	DEVICE_EXCL
+#define LAYER_DRY	DEVICE_DRY
 #define LAYER_META_ONLY	(1 << 8)	/* do not open a separate data device */
 #define LAYER_ANY	(1 << 9)	/* one without a superblock is raw */
 #define LAYER_KNOWN_RAW	(1 << 10)	/* and so is one that cannot be read */
@@ -328,6 +329,9 @@ u64 layer_count(const struct layer *layer, enum dm_chain_state state);
  * @max_size: 0 = four times the size
  * @block_size: 0 = the backing's, else 4096
  * @force: ignore signatures of other software
+ * @dry_run: write nothing
+ * @overwrites: if not NULL, gets what only @force lets it overwrite, "" if that
+ *	is nothing
  */
 struct format_options {
 	const char *data;
@@ -338,11 +342,13 @@ struct format_options {
 	u64 max_size;
 	u64 block_size;
 	bool force;
+	bool dry_run;
+	struct dm_chain_why *overwrites;
 };
 
 /**
  * format_layer() - write a new layer
- * @sb: gets the superblock that was written
+ * @sb: gets the superblock that was written, or would be
  *
  * Refuses a device that anybody uses. A backing layer is recorded as not yet
  * bound (generation 0): the first activation binds it.
@@ -395,6 +401,18 @@ int find_layer(const u8 *uuid, const char *path_hint, char **path,
 int layer_open_hinted(struct layer *layer, const char *path,
 		      const struct layer_hint *hints, unsigned int nr_hints,
 		      unsigned int flags, struct dm_chain_why *why);
+
+/**
+ * scan_layers() - look for layers on every block device
+ * @found: called for each device with a superblock that can be used, those with
+ *	one UUID one after the other
+ * @context: for @found
+ *
+ * The same devices count as in find_layer().
+ */
+void scan_layers(void (*found)(const char *path, const struct dm_chain_sb *sb,
+			       void *context),
+		 void *context);
 
 /**
  * struct chain - layers that were found, base first

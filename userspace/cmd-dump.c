@@ -5,29 +5,10 @@
  * One tree of JSON objects is built; without --json it is printed indented.
  */
 #include <errno.h>
-#include <json-c/json.h>
 #include <string.h>
 
-#include "chainsetup.h"
 #include "dm-chain-jobstate.h"
-
-static void add_u64(struct json_object *o, const char *key, u64 value)
-{
-	json_object_object_add(o, key, json_object_new_uint64(value));
-}
-
-static void add_text(struct json_object *o, const char *key, const char *value)
-{
-	json_object_object_add(o, key, json_object_new_string(value));
-}
-
-static void add_uuid(struct json_object *o, const char *key, const u8 *uuid)
-{
-	char text[DM_CHAIN_UUID_TEXT];
-
-	dm_chain_uuid_format(uuid, text);
-	add_text(o, key, text);
-}
+#include "json.h"
 
 static const char *slot_kind_name(enum dm_chain_slot_kind kind)
 {
@@ -52,10 +33,10 @@ static struct json_object *dump_slots(const void *page[2], const char *magic)
 		head = page[slot];
 		kind = dm_chain_slot_classify(page[slot], magic);
 		o = json_object_new_object();
-		add_text(o, "slot", slot ? "B" : "A");
-		add_text(o, "holds", slot_kind_name(kind));
+		json_text(o, "slot", slot ? "B" : "A");
+		json_text(o, "holds", slot_kind_name(kind));
 		if (kind == DM_CHAIN_SLOT_GOOD)
-			add_u64(o, "seq", le64_to_cpu(head->seq));
+			json_number(o, "seq", le64_to_cpu(head->seq));
 		json_object_array_add(slots, o);
 	}
 	return slots;
@@ -69,8 +50,7 @@ static struct json_object *dump_bits(u32 flags, const char * const *names,
 
 	for (i = 0; i < nr; i++)
 		if (flags & 1U << i)
-			json_object_array_add(a,
-					      json_object_new_string(names[i]));
+			json_append(a, names[i]);
 	return a;
 }
 
@@ -93,15 +73,15 @@ static struct json_object *dump_backing(const struct dm_chain_backing *ref)
 	};
 	struct json_object *o = json_object_new_object();
 
-	add_text(o, "kind", kinds[ref->kind]);
+	json_text(o, "kind", kinds[ref->kind]);
 	if (ref->kind == DM_CHAIN_BACKING_LAYER) {
-		add_uuid(o, "uuid", ref->uuid);
-		add_u64(o, "generation", ref->generation);
+		json_uuid(o, "uuid", ref->uuid);
+		json_number(o, "generation", ref->generation);
 	}
 	if (ref->kind == DM_CHAIN_BACKING_LAYER ||
 	    ref->kind == DM_CHAIN_BACKING_RAW) {
-		add_u64(o, "size", ref->size);
-		add_text(o, "path", ref->path);
+		json_number(o, "size", ref->size);
+		json_text(o, "path", ref->path);
 	}
 	return o;
 }
@@ -121,24 +101,24 @@ static struct json_object *dump_job(const struct dm_chain_job_record *job)
 	static const char * const io[] = { "ok", "failed", "nospace" };
 	struct json_object *o = json_object_new_object();
 
-	add_text(o, "id", job->id);
-	add_text(o, "type", job->type == DM_CHAIN_JOB_STREAM ? "stream" : "?");
+	json_text(o, "id", job->id);
+	json_text(o, "type", job->type == DM_CHAIN_JOB_STREAM ? "stream" : "?");
 	json_object_object_add(o, "flags",
 			       dump_bits(job->flags, flags, ARRAY_SIZE(flags)));
-	add_uuid(o, "top", job->top_uuid);
+	json_uuid(o, "top", job->top_uuid);
 	if (!(job->flags & DM_CHAIN_JOB_F_RAW_BOTTOM))
-		add_uuid(o, "bottom", job->bottom_uuid);
-	add_u64(o, "speed", job->speed);
-	add_u64(o, "floor", job->floor);
-	add_u64(o, "ceiling", job->ceiling);
-	add_u64(o, "cursor", job->cursor);
-	add_u64(o, "copied", job->copied);
-	add_u64(o, "zeroed", job->zeroed);
-	add_u64(o, "skipped", job->skipped);
-	add_u64(o, "started", job->started);
-	add_text(o, "on-error", dm_chain_on_error_name(job->on_error));
-	add_u64(o, "error", job->error);
-	add_text(o, "io-status", word(io, ARRAY_SIZE(io), job->io_status));
+		json_uuid(o, "bottom", job->bottom_uuid);
+	json_number(o, "speed", job->speed);
+	json_number(o, "floor", job->floor);
+	json_number(o, "ceiling", job->ceiling);
+	json_number(o, "cursor", job->cursor);
+	json_number(o, "copied", job->copied);
+	json_number(o, "zeroed", job->zeroed);
+	json_number(o, "skipped", job->skipped);
+	json_number(o, "started", job->started);
+	json_text(o, "on-error", dm_chain_on_error_name(job->on_error));
+	json_number(o, "error", job->error);
+	json_text(o, "io-status", word(io, ARRAY_SIZE(io), job->io_status));
 	return o;
 }
 
@@ -152,19 +132,19 @@ static struct json_object *dump_result(const struct dm_chain_job_result *result)
 	};
 	struct json_object *o = json_object_new_object();
 
-	add_text(o, "id", result->id);
-	add_text(o, "status",
-		 word(statuses, ARRAY_SIZE(statuses), result->status));
-	add_text(o, "base", *result->base ? result->base : "-");
-	add_u64(o, "len", result->len);
-	add_u64(o, "offset", result->offset);
-	add_u64(o, "copied", result->copied);
-	add_u64(o, "zeroed", result->zeroed);
-	add_u64(o, "skipped", result->skipped);
-	add_u64(o, "speed", result->speed);
-	add_u64(o, "started", result->started);
-	add_u64(o, "finished", result->finished);
-	add_u64(o, "error", result->error);
+	json_text(o, "id", result->id);
+	json_text(o, "status",
+		  word(statuses, ARRAY_SIZE(statuses), result->status));
+	json_text(o, "base", *result->base ? result->base : "-");
+	json_number(o, "len", result->len);
+	json_number(o, "offset", result->offset);
+	json_number(o, "copied", result->copied);
+	json_number(o, "zeroed", result->zeroed);
+	json_number(o, "skipped", result->skipped);
+	json_number(o, "speed", result->speed);
+	json_number(o, "started", result->started);
+	json_number(o, "finished", result->finished);
+	json_number(o, "error", result->error);
 	return o;
 }
 
@@ -172,12 +152,12 @@ static struct json_object *dump_geometry(const struct dm_chain_geometry *geo)
 {
 	struct json_object *o = json_object_new_object();
 
-	add_u64(o, "blocks", geo->blocks);
-	add_u64(o, "map-pages", geo->map_pages);
-	add_u64(o, "directory-pages", geo->dir_pages);
-	add_u64(o, "area-a", geo->area[0]);
-	add_u64(o, "area-b", geo->area[1]);
-	add_u64(o, "end", geo->end);
+	json_number(o, "blocks", geo->blocks);
+	json_number(o, "map-pages", geo->map_pages);
+	json_number(o, "directory-pages", geo->dir_pages);
+	json_number(o, "area-a", geo->area[0]);
+	json_number(o, "area-b", geo->area[1]);
+	json_number(o, "end", geo->end);
 	return o;
 }
 
@@ -191,25 +171,25 @@ static int dump_super(struct json_object *o, const struct layer *layer,
 
 	if (ret)
 		return ret;
-	add_text(o, "name", sb->name);
-	add_uuid(o, "uuid", sb->uuid);
-	add_u64(o, "seq", sb->seq);
+	json_text(o, "name", sb->name);
+	json_uuid(o, "uuid", sb->uuid);
+	json_number(o, "seq", sb->seq);
 	json_object_object_add(o, "superblock",
 			       dump_slots((const void **)page,
 					  DM_CHAIN_SB_MAGIC));
 	json_object_object_add(o, "flags", dump_flags(sb->flags));
-	add_u64(o, "compat", sb->compat);
-	add_u64(o, "ro-compat", sb->ro_compat);
-	add_u64(o, "incompat", sb->incompat);
-	add_u64(o, "block-size", sb->block_size);
-	add_u64(o, "size", sb->size);
-	add_u64(o, "max-size", sb->max_size);
-	add_u64(o, "data-offset", sb->data_offset);
-	add_u64(o, "data-size", sb->data_size);
-	add_text(o, "data-path", *sb->data_path ? sb->data_path : "-");
-	add_u64(o, "generation", sb->generation);
+	json_number(o, "compat", sb->compat);
+	json_number(o, "ro-compat", sb->ro_compat);
+	json_number(o, "incompat", sb->incompat);
+	json_number(o, "block-size", sb->block_size);
+	json_number(o, "size", sb->size);
+	json_number(o, "max-size", sb->max_size);
+	json_number(o, "data-offset", sb->data_offset);
+	json_number(o, "data-size", sb->data_size);
+	json_text(o, "data-path", *sb->data_path ? sb->data_path : "-");
+	json_number(o, "generation", sb->generation);
 	if (sb->flags & DM_CHAIN_F_HAS_OVERLAY)
-		add_uuid(o, "overlay", sb->overlay_uuid);
+		json_uuid(o, "overlay", sb->overlay_uuid);
 	json_object_object_add(o, "backing", dump_backing(&sb->backing));
 	if (sb->job.type)
 		json_object_object_add(o, "job", dump_job(&sb->job));
@@ -236,9 +216,9 @@ static struct json_object *dump_runs(u32 index, const u8 *payload)
 		if (dm_chain_state_get(payload, n) == DM_CHAIN_UNALLOCATED)
 			continue;
 		o = json_object_new_object();
-		add_u64(o, "block", (u64)index * DM_CHAIN_BLOCKS_PER_PAGE + n);
-		add_u64(o, "blocks", run);
-		add_text(o, "state", states[dm_chain_state_get(payload, n)]);
+		json_number(o, "block", (u64)index * DM_CHAIN_BLOCKS_PER_PAGE + n);
+		json_number(o, "blocks", run);
+		json_text(o, "state", states[dm_chain_state_get(payload, n)]);
 		json_object_array_add(runs, o);
 	}
 	return runs;
@@ -256,7 +236,7 @@ static int dump_page(struct json_object *list, const struct layer *layer,
 	int ret;
 
 	json_object_array_add(list, o);
-	add_u64(o, "index", index);
+	json_number(o, "index", index);
 	ret = page_read_slots(layer, magic, index, page, &why);
 	if (!ret) {
 		json_object_object_add(o, "slots",
@@ -267,10 +247,10 @@ static int dump_page(struct json_object *list, const struct layer *layer,
 					 &slot, &fell_back, &why);
 	}
 	if (ret) {
-		add_text(o, "damaged", why.text);
+		json_text(o, "damaged", why.text);
 		return -1;
 	}
-	add_text(o, "used", slot ? "B" : "A");
+	json_text(o, "used", slot ? "B" : "A");
 	if (!strcmp(magic, DM_CHAIN_MAP_MAGIC))
 		json_object_object_add(o, "runs",
 				       dump_runs(index, page[slot]->payload));
@@ -387,8 +367,7 @@ int cmd_dump(int argc, char **argv)
 	if (!ret) {
 		dump_map(root, &layer);
 		if (json)
-			puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
-							    JSON_C_TO_STRING_NOSLASHESCAPE));
+			print_json(json_object_get(root));
 		else
 			print_indented(root, 0);
 	}

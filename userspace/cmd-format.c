@@ -6,6 +6,7 @@
 #include <linux/string.h>
 #include <uuid/uuid.h>
 
+#include "json.h"
 #include "new-layer.h"
 
 int device_check_unused(const struct device *dev, struct dm_chain_why *why)
@@ -39,12 +40,13 @@ int device_check_unused(const struct device *dev, struct dm_chain_why *why)
 static int open_devices(struct new_layer *t, const struct format_options *o,
 			struct dm_chain_why *why)
 {
+	unsigned int flags = DEVICE_WRITE | DEVICE_EXCL |
+			     (o->dry_run ? DEVICE_DRY : 0);
 	int ret;
 
-	ret = device_open(&t->data, o->data, DEVICE_WRITE | DEVICE_EXCL, why);
+	ret = device_open(&t->data, o->data, flags, why);
 	if (!ret && o->meta)
-		ret = device_open(&t->meta, o->meta, DEVICE_WRITE | DEVICE_EXCL,
-				  why);
+		ret = device_open(&t->meta, o->meta, flags, why);
 	if (ret)
 		return ret;
 	if (o->meta && device_same(&t->data, &t->meta))
@@ -52,18 +54,20 @@ static int open_devices(struct new_layer *t, const struct format_options *o,
 				       "%s cannot be a metadata device of its own: leave --metadata out for inline metadata",
 				       o->meta);
 	if (o->force)
+		why = o->overwrites;
+	if (o->force && !why)
 		return 0;
 	ret = device_check_unused(&t->data, why);
 	if (!ret && o->meta)
 		ret = device_check_unused(&t->meta, why);
-	return ret;
+	return o->force ? 0 : ret;
 }
 
 static int set_path(char *hint, const char *path, struct dm_chain_why *why)
 {
 	if (strlen(path) >= DM_CHAIN_PATH_LEN)
 		return dm_chain_refuse(why, -ENAMETOOLONG,
-				       "the path %s is longer than the %u bytes that a superblock has room for",
+				       "the path %s is longer than the %u bytes that a superblock has room for: use a shorter one",
 				       path, DM_CHAIN_PATH_LEN - 1);
 	strscpy(hint, path, DM_CHAIN_PATH_LEN);
 	return 0;
@@ -101,11 +105,13 @@ static int set_backing(struct new_layer *t, const struct format_options *o,
 	if (!ret &&
 	    (device_same(&t->backing.meta, &t->data) ||
 	     (t->meta.fd >= 0 && device_same(&t->backing.meta, &t->meta))))
-		ret = dm_chain_refuse(why, -EINVAL, "%s cannot rest on itself",
+		ret = dm_chain_refuse(why, -EINVAL,
+				      "%s cannot rest on itself: name another --backing",
 				      o->backing);
 	if (!ret && !t->backing.raw &&
 	    !strcmp(t->backing.sb.data_path, t->data.path))
-		ret = dm_chain_refuse(why, -EINVAL, "%s is the data device of the backing %s",
+		ret = dm_chain_refuse(why, -EINVAL,
+				      "%s is the data device of the backing %s: use another device",
 				      o->data, o->backing);
 	return ret;
 }
@@ -125,7 +131,7 @@ static int set_block_size(struct new_layer *t, const struct format_options *o,
 				       DM_CHAIN_MAX_BLOCK);
 	if (given && size != t->backing.sb.block_size)
 		return dm_chain_refuse(why, -EINVAL,
-				       "a block size of %llu bytes does not fit the backing %s, which has %u",
+				       "a block size of %llu bytes does not fit the backing %s, which has %u: leave --block-size out",
 				       size, o->backing,
 				       t->backing.sb.block_size);
 	t->sb.block_size = size;
@@ -167,7 +173,7 @@ static int lay_out_whole(struct new_layer *t, u64 max_size,
 	if (ret || size)
 		return ret;
 	return dm_chain_refuse(why, -ENOSPC,
-			       "%s has %llu bytes: too small for inline metadata and a block of data",
+			       "%s has %llu bytes: too small for inline metadata and a block of data: use a larger one, or --metadata",
 			       t->data.path, t->data.size);
 }
 
@@ -182,7 +188,7 @@ static int set_sizes(struct new_layer *t, const struct format_options *o,
 		size = t->sb.backing.size;
 	if (size && o->max_size && o->max_size < size)
 		return dm_chain_refuse(why, -EINVAL,
-				       "the maximal size of %llu bytes is below the size, %llu",
+				       "the maximal size of %llu bytes is below the size, %llu: give a larger --max-size, or none",
 				       o->max_size, size);
 	ret = size ? lay_out(t, size, o->max_size, why) :
 		     lay_out_whole(t, o->max_size, why);
@@ -197,11 +203,11 @@ static int set_sizes(struct new_layer *t, const struct format_options *o,
 				       t->sb.backing.size);
 	if (t->sb.size > room)
 		return dm_chain_refuse(why, -ENOSPC,
-				       "%s has room for %llu bytes of data, not for %llu",
+				       "%s has room for %llu bytes of data, not for %llu: use a larger device or a smaller --size",
 				       o->data, room, t->sb.size);
 	if (t->sb.max_size < t->sb.size)
 		return dm_chain_refuse(why, -EINVAL,
-				       "the maximal size of %llu bytes is below the size, %llu",
+				       "the maximal size of %llu bytes is below the size, %llu: give a larger --max-size, or none",
 				       t->sb.max_size, t->sb.size);
 	if (new_layer_meta(t)->size < t->geo.end)
 		return dm_chain_refuse(why, -ENOSPC,
@@ -322,13 +328,56 @@ int format_layer(const struct format_options *options, struct dm_chain_sb *sb,
 	struct new_layer t;
 	int ret = new_layer_open(&t, options, why);
 
-	if (!ret)
+	if (!ret && !options->dry_run)
 		ret = new_layer_write_map(&t, NULL, why);
-	if (!ret)
+	if (!ret && !options->dry_run)
 		ret = new_layer_write_super(&t, why);
 	*sb = t.sb;
 	new_layer_close(&t);
 	return ret;
+}
+
+static void format_json(const struct format_options *format,
+			const struct dm_chain_sb *sb)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_flag(object, "dry-run", format->dry_run);
+	json_text(object, "device", format->data);
+	json_text(object, "metadata", format->meta);
+	json_text(object, "name", sb->name);
+	json_uuid(object, "uuid", format->dry_run ? NULL : sb->uuid);
+	json_number(object, "data-offset", sb->data_offset);
+	json_number(object, "size", sb->size);
+	json_number(object, "max-size", sb->max_size);
+	json_number(object, "block-size", sb->block_size);
+	json_text(object, "backing", format->backing);
+	json_text(object, "overwrites", *format->overwrites->text ?
+		  format->overwrites->text : NULL);
+	print_json(object);
+}
+
+static void format_text(const struct format_options *format,
+			const struct dm_chain_sb *sb)
+{
+	char uuid[DM_CHAIN_UUID_TEXT], size[32], max[32], block[32], offset[32];
+
+	dm_chain_uuid_format(sb->uuid, uuid);
+	if (!format->dry_run) {
+		printf("name=%s uuid=%s data-offset=%llu size=%llu\n", sb->name,
+		       uuid, sb->data_offset, sb->size);
+		return;
+	}
+	printf("would make %s the layer %s: size %s, %s at most, blocks of %s, data at %s\n",
+	       format->data, sb->name, human_size(sb->size, size),
+	       human_size(sb->max_size, max), human_size(sb->block_size, block),
+	       place_text(sb->data_offset, offset));
+	printf("would write the metadata to %s\n", format->meta ?: format->data);
+	if (format->backing)
+		printf("would rest on %s\n", format->backing);
+	if (*format->overwrites->text)
+		printf("would overwrite: %s\n", format->overwrites->text);
+	puts("nothing was changed");
 }
 
 int cmd_format(int argc, char **argv)
@@ -341,11 +390,13 @@ int cmd_format(int argc, char **argv)
 		{ "backing", required_argument, NULL, 'B' },
 		{ "name", required_argument, NULL, 'n' },
 		{ "force", no_argument, NULL, 'f' },
+		{ "dry-run", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
 		{ }
 	};
-	struct format_options format = { };
-	char uuid[DM_CHAIN_UUID_TEXT];
-	struct dm_chain_why why;
+	struct dm_chain_why overwrites = { "" }, why;
+	struct format_options format = { .overwrites = &overwrites };
+	bool json = false;
 	struct dm_chain_sb sb;
 	int c, ret = 0;
 
@@ -372,6 +423,12 @@ int cmd_format(int argc, char **argv)
 		case 'f':
 			format.force = true;
 			break;
+		case 'd':
+			format.dry_run = true;
+			break;
+		case 'j':
+			json = true;
+			break;
 		default:
 			return 1;
 		}
@@ -383,8 +440,9 @@ int cmd_format(int argc, char **argv)
 	format.data = argv[optind];
 	if (format_layer(&format, &sb, &why))
 		return complain_why(&why);
-	dm_chain_uuid_format(sb.uuid, uuid);
-	printf("name=%s uuid=%s data-offset=%llu size=%llu\n", sb.name, uuid,
-	       sb.data_offset, sb.size);
+	if (json)
+		format_json(&format, &sb);
+	else
+		format_text(&format, &sb);
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chainsetup.h"
+#include "json.h"
 
 static int check_alone(const struct layer *layer, struct dm_chain_why *why)
 {
@@ -36,7 +36,9 @@ static int check_alone(const struct layer *layer, struct dm_chain_why *why)
 	return 0;
 }
 
-static int zero_rest(const struct layer *layer, struct dm_chain_why *why)
+/* @zeroed: gets the bytes that were written, or would be */
+static int zero_rest(const struct layer *layer, bool dry_run, u64 *zeroed,
+		     struct dm_chain_why *why)
 {
 	u64 blocks = layer_blocks(layer), block, run, start, end;
 	int ret = 0;
@@ -49,34 +51,74 @@ static int zero_rest(const struct layer *layer, struct dm_chain_why *why)
 		end = (block + run) * layer->sb.block_size;
 		if (end > layer->sb.size)
 			end = layer->sb.size;
+		*zeroed += end - start;
+		if (dry_run)
+			continue;
 		ret = device_write_zeroes(&layer->data,
 					  layer->sb.data_offset + start,
 					  end - start, why);
 	}
-	return ret ? ret : device_sync(&layer->data, why);
+	return ret || dry_run ? ret : device_sync(&layer->data, why);
+}
+
+static void show_plain(const struct layer *layer, u64 zeroed, bool dry_run,
+		       bool json)
+{
+	struct json_object *object;
+	char number[32], size[32];
+	char *table;
+
+	table = xasprintf("0 %llu linear %s %llu", layer->sb.size / 512,
+			  device_is_block(&layer->data) ?
+			  device_number(&layer->data, number) :
+			  layer->data.path, layer->sb.data_offset / 512);
+	if (json) {
+		object = json_object_new_object();
+		json_flag(object, "dry-run", dry_run);
+		json_text(object, "device", layer->data.path);
+		json_number(object, "zeroed", zeroed);
+		json_text(object, "table", table);
+		print_json(object);
+	} else if (dry_run) {
+		printf("would write %s of zeros to %s\n",
+		       human_size(zeroed, size), layer->data.path);
+		printf("would print: %s\nnothing was changed\n", table);
+	} else {
+		puts(table);
+	}
+	free(table);
 }
 
 int cmd_plain(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "data", required_argument, NULL, 'd' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
 		{ }
 	};
+	unsigned int flags = LAYER_WRITE | LAYER_EXCL;
+	bool dry_run = false, json = false;
 	struct dm_chain_why why = { "" };
 	const char *data = NULL;
 	struct layer layer;
-	char number[32];
+	u64 zeroed = 0;
 	int c, ret;
 
 	while ((c = next_option(argc, argv, options)) != -1) {
-		if (c != 'd')
+		if (c == '?')
 			return 1;
-		data = optarg;
+		if (c == 'd')
+			data = optarg;
+		dry_run |= c == 'n';
+		json |= c == 'j';
 	}
+	if (dry_run)
+		flags |= LAYER_DRY;
 	if (!operands_ok(argc, argv, 1, 1))
 		return 1;
-	ret = layer_open(&layer, argv[optind], NULL,
-			 LAYER_META_ONLY | LAYER_WRITE | LAYER_EXCL, &why);
+	ret = layer_open(&layer, argv[optind], NULL, LAYER_META_ONLY | flags,
+			 &why);
 	if (ret)
 		return complain_why(&why);
 	ret = check_alone(&layer, &why);
@@ -87,17 +129,13 @@ int cmd_plain(int argc, char **argv)
 	if (!ret)
 		ret = layer_data_named(&layer, data, "it", &why);
 	if (!ret)
-		ret = layer_open_data(&layer, data, LAYER_WRITE | LAYER_EXCL,
-				      &why);
+		ret = layer_open_data(&layer, data, flags, &why);
 	if (!ret)
 		ret = layer_load_map(&layer, &why);
 	if (!ret)
-		ret = zero_rest(&layer, &why);
+		ret = zero_rest(&layer, dry_run, &zeroed, &why);
 	if (!ret)
-		printf("0 %llu linear %s %llu\n", layer.sb.size / 512,
-		       device_is_block(&layer.data) ?
-		       device_number(&layer.data, number) : layer.data.path,
-		       layer.sb.data_offset / 512);
+		show_plain(&layer, zeroed, dry_run, json);
 	layer_close(&layer);
 	return ret ? complain_why(&why) : 0;
 }

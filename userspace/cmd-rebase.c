@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chainsetup.h"
+#include "json.h"
 
 #define CHUNK	(1024 * 1024)
 
@@ -30,7 +30,7 @@ static int check_still(const struct chain *chain, unsigned int nr,
 			dev = &layer->data;
 		if (dev)
 			return dm_chain_refuse(why, -EBUSY,
-					       "%s may be written to while it is compared: it is in use by %s",
+					       "%s may be written to while it is compared: it is in use by %s; close that first",
 					       dev->path,
 					       *device_user(dev, user, sizeof(user)) ?
 					       user : "something else");
@@ -142,11 +142,12 @@ static int build_new(struct chain *new, const char *backing,
 		    (!below->raw && !memcmp(below->sb.uuid, layer->sb.uuid,
 					    DM_CHAIN_UUID_LEN)))
 			return dm_chain_refuse(why, -EINVAL,
-					       "%s rests on %s: they cannot rest on each other",
+					       "%s rests on %s: they cannot rest on each other: name another backing",
 					       backing, layer->meta.path);
 	}
 	if (new->nr == DM_CHAIN_MAX_LAYERS)
-		return dm_chain_refuse(why, -E2BIG, "the chain of %s has %u layers already",
+		return dm_chain_refuse(why, -E2BIG,
+				       "the chain of %s has %u layers already, the most there can be: stream some away first",
 				       backing, new->nr);
 	top = &new->layer[new->nr];
 	*top = *layer;
@@ -188,30 +189,74 @@ static int compare(struct chain *old, struct chain *new,
 	return ret ? ret : check_unchanged(new, new->nr - 1, why);
 }
 
-static int rebase(const char *path, const char *backing, bool unsafe,
+/**
+ * struct rebase_options - what the user wants
+ * @path: of the layer
+ * @backing: path of what it is to rest on, or "none"
+ * @unsafe: whatever it shows then
+ * @dry_run: change nothing
+ * @json: say so in JSON
+ */
+struct rebase_options {
+	const char *path;
+	const char *backing;
+	bool unsafe;
+	bool dry_run;
+	bool json;
+};
+
+/* @job: id of the job that is cancelled, or NULL */
+static void show_rebase(const struct rebase_options *options, const char *job)
+{
+	struct json_object *object;
+
+	if (options->json) {
+		object = json_object_new_object();
+		json_flag(object, "dry-run", options->dry_run);
+		json_text(object, "device", options->path);
+		json_text(object, "backing", strcmp(options->backing, "none") ?
+			  options->backing : NULL);
+		json_flag(object, "unsafe", options->unsafe);
+		json_text(object, "cancelled-job", job);
+		print_json(object);
+	} else if (options->dry_run) {
+		if (job)
+			printf("would cancel job %s\n", job);
+		printf("would record %s as the backing of %s, %s\nnothing was changed\n",
+		       options->backing, options->path, options->unsafe ?
+		       "whatever it shows then" : "which shows the same then");
+	} else if (job) {
+		printf("job %s is cancelled\n", job);
+	}
+}
+
+static int rebase(const struct rebase_options *options,
 		  struct dm_chain_why *why)
 {
+	unsigned int flags = LAYER_WRITE | LAYER_EXCL |
+			     (options->dry_run ? LAYER_DRY : 0);
+	const char *path = options->path;
 	static struct chain old, new;
 	struct dm_chain_why reason = { "" };
+	bool unsafe = options->unsafe;
+	char *job = NULL;
 	struct layer *layer;
 	int ret;
 
 	if (unsafe) {
 		memset(&old, 0, sizeof(old));
 		ret = layer_open(&old.layer[0], path, NULL,
-				 LAYER_WRITE | LAYER_EXCL | LAYER_META_ONLY,
-				 why);
+				 flags | LAYER_META_ONLY, why);
 		old.nr = !ret;
 	} else {
-		ret = chain_open(&old, path, NULL, 0, LAYER_WRITE | LAYER_EXCL,
-				 0, why);
+		ret = chain_open(&old, path, NULL, 0, flags, 0, why);
 	}
 	if (ret)
 		return ret;
 	layer = chain_top(&old);
 	ret = check_layer(layer, unsafe, why);
 	if (!ret)
-		ret = build_new(&new, backing, layer, &reason);
+		ret = build_new(&new, options->backing, layer, &reason);
 	if (ret && *reason.text)
 		dm_chain_refuse(why, ret, "%s", reason.text);
 	if (ret) {
@@ -228,14 +273,17 @@ static int rebase(const char *path, const char *backing, bool unsafe,
 			layer->sb.generation++;
 			if (layer->sb.job.type) {
 				/* What it copied was below the old backing. */
-				printf("job %s is cancelled\n",
-				       layer->sb.job.id);
+				job = xstrdup(layer->sb.job.id);
 				cancel_job(&layer->sb);
 			}
 			layer->sb.flags &= ~DM_CHAIN_F_HAS_OVERLAY;
 			memset(layer->sb.overlay_uuid, 0, DM_CHAIN_UUID_LEN);
 		}
-		ret = super_write(layer, why);
+		if (!options->dry_run)
+			ret = super_write(layer, why);
+		if (!ret)
+			show_rebase(options, job);
+		free(job);
 	}
 	new.nr--;
 	chain_close(&new);
@@ -247,20 +295,26 @@ int cmd_rebase(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "unsafe", no_argument, NULL, 'u' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
 		{ }
 	};
+	struct rebase_options rebase_options = { 0 };
 	struct dm_chain_why why = { "" };
-	bool unsafe = false;
 	int c;
 
 	while ((c = next_option(argc, argv, options)) != -1) {
-		if (c != 'u')
+		if (c == '?')
 			return 1;
-		unsafe = true;
+		rebase_options.unsafe |= c == 'u';
+		rebase_options.dry_run |= c == 'n';
+		rebase_options.json |= c == 'j';
 	}
 	if (!operands_ok(argc, argv, 2, 2))
 		return 1;
-	if (rebase(argv[optind], argv[optind + 1], unsafe, &why))
+	rebase_options.path = argv[optind];
+	rebase_options.backing = argv[optind + 1];
+	if (rebase(&rebase_options, &why))
 		return complain_why(&why);
 	return 0;
 }

@@ -14,6 +14,7 @@
 
 struct repair_options {
 	bool yes;
+	bool json;
 	const char *undo;
 	const char *restore;
 	struct chosen *chosen;
@@ -27,8 +28,16 @@ static int check_chosen(const struct repair *repair, struct dm_chain_why *why)
 	for (i = 0; i < repair->nr_chosen; i++)
 		if (!repair->chosen[i].used)
 			return dm_chain_refuse(why, -EINVAL,
-					       "--choose %s: there is nothing to choose",
+					       "--choose %s: there is nothing to choose: leave it out",
 					       repair->chosen[i].text);
+	return 0;
+}
+
+static int complain_left(const struct inspection *in)
+{
+	if (in->nr)
+		return complain("repair: %u finding%s on %s left",
+				in->nr, in->nr == 1 ? " is" : "s are", in->path);
 	return 0;
 }
 
@@ -48,12 +57,11 @@ static int perform(struct repair *repair, struct rehearsal *rehearsal,
 		return complain("repair: %s; to undo what was done: repair --yes --restore %s %s",
 				why.text, undo, in->path);
 	inspect(in);
+	if (in->array)
+		return complain_left(in);
 	printf("%s: repaired, %u writes; to undo it: chainsetup repair --yes --restore %s %s\n",
 	       in->path, rehearsal->nr, undo, in->path);
-	if (in->nr)
-		return complain("repair: %u finding%s on %s left",
-				in->nr, in->nr == 1 ? " is" : "s are", in->path);
-	return 0;
+	return complain_left(in);
 }
 
 static int report(struct repair *repair, struct rehearsal *rehearsal,
@@ -62,7 +70,8 @@ static int report(struct repair *repair, struct rehearsal *rehearsal,
 	struct inspection *in = &repair->in;
 
 	if (!rehearsal->nr && !in->nr) {
-		printf("%s: clean\n", in->path);
+		if (!in->array)
+			printf("%s: clean\n", in->path);
 		return 0;
 	}
 	if (!rehearsal->nr)
@@ -80,10 +89,20 @@ static void print_left(const struct inspection *in)
 {
 	const struct finding *f;
 
-	printf("%s: what is left then:\n", in->path);
+	if (!in->array)
+		printf("%s: what is left then:\n", in->path);
 	for (f = in->findings; f; f = f->next)
 		if (!f->note)
 			finding_print(in, f, true);
+}
+
+static struct json_object *begin_array(struct json_object *object,
+				       const char *key)
+{
+	struct json_object *array = json_object_new_array();
+
+	json_object_object_add(object, key, array);
+	return array;
 }
 
 static int repair_layer(const char *path, const struct repair_options *options)
@@ -92,6 +111,7 @@ static int repair_layer(const char *path, const struct repair_options *options)
 		.chosen = options->chosen, .nr_chosen = options->nr_chosen,
 	};
 	struct inspection *in = &repair.in;
+	struct json_object *object = NULL;
 	struct rehearsal rehearsal = { };
 	struct dm_chain_why why = { "" };
 	unsigned int found;
@@ -102,23 +122,48 @@ static int repair_layer(const char *path, const struct repair_options *options)
 		return complain_why(&why);
 	in->layer.meta.rehearsal = &rehearsal;
 	inspect(in);
+	if (options->json) {
+		object = json_object_new_object();
+		json_flag(object, "dry-run", !options->yes);
+		json_text(object, "device", path);
+		in->array = begin_array(object, "findings");
+	}
 	repair_print(&repair);
 	found = in->nr;
 	if (in->known && in->layer.sb.flags & DM_CHAIN_F_NEEDS_CHECK)
-		printf("%s: note: needs-check is set; it is cleared when nothing else is found\n",
-		       path);
+		inspect_say(in,
+			    "note: needs-check is set; it is cleared when nothing else is found");
 	ret = repair_rehearse(&repair, &why);
 	if (!ret)
 		ret = check_chosen(&repair, &why);
-	if (!ret && rehearsal.nr && in->nr)
+	if (object)
+		in->array = begin_array(object, "left");
+	if (!ret && in->nr && (rehearsal.nr || object))
 		print_left(in);
 	if (ret)
 		complain_why(&why);
 	else
 		ret = report(&repair, &rehearsal, found, options);
+	if (object) {
+		json_number(object, "pages", rehearsal.nr);
+		json_text(object, "undo", options->undo);
+		print_json(object);
+	}
 	inspect_close(in);
 	rehearsal_free(&rehearsal);
 	return ret ? 1 : 0;
+}
+
+static void restore_json(const char *path, const struct rehearsal *plan,
+			 const struct repair_options *options)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_flag(object, "dry-run", !options->yes);
+	json_text(object, "device", path);
+	json_text(object, "restored", options->restore);
+	json_number(object, "pages", plan->nr);
+	print_json(object);
 }
 
 static int restore(const char *path, const struct repair_options *options)
@@ -137,13 +182,15 @@ static int restore(const char *path, const struct repair_options *options)
 	if (!ret && options->yes)
 		ret = rehearsal_perform(&plan, &dev, &why);
 	device_close(&dev);
+	if (!ret && options->json)
+		restore_json(path, &plan, options);
 	if (ret)
 		complain_why(&why);
-	else if (!plan.nr)
+	else if (!plan.nr && !options->json)
 		printf("%s: nothing to restore: it is as it was\n", path);
-	else if (options->yes)
+	else if (options->yes && !options->json)
 		printf("%s: restored, %u pages\n", path, plan.nr);
-	else
+	else if (plan.nr && !options->yes)
 		ret = complain("repair: nothing was changed; --yes restores %u pages",
 			       plan.nr);
 	rehearsal_free(&done);
@@ -170,6 +217,7 @@ int cmd_repair(int argc, char **argv)
 		{ "undo", required_argument, NULL, 'u' },
 		{ "restore", required_argument, NULL, 'r' },
 		{ "choose", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
 		{ }
 	};
 	struct repair_options o = {
@@ -186,6 +234,9 @@ int cmd_repair(int argc, char **argv)
 			break;
 		case 'n':
 			dry_run = true;
+			break;
+		case 'j':
+			o.json = true;
 			break;
 		case 'u':
 			o.undo = optarg;

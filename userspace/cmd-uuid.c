@@ -23,7 +23,7 @@
 #include <linux/string.h>
 #include <uuid/uuid.h>
 
-#include "chainsetup.h"
+#include "json.h"
 
 /* Do the superblock slots differ in their UUIDs? */
 static bool supers_differ(const struct layer *layer)
@@ -162,14 +162,17 @@ static int set_data(struct layer *layer, const char *data,
 	if (ret)
 		return ret;
 	if (device_same(&dev, &layer->meta))
-		ret = dm_chain_refuse(why, -EINVAL, "%s is the metadata device itself",
+		ret = dm_chain_refuse(why, -EINVAL,
+				      "%s is the metadata device itself: name the copy's data device with --data",
 				      data);
 	else if (dev.size < layer->sb.data_offset + layer->sb.size)
-		ret = dm_chain_refuse(why, -EINVAL, "%s has %llu bytes, but the layer takes %llu",
+		ret = dm_chain_refuse(why, -EINVAL,
+				      "%s has %llu bytes, but the layer takes %llu: --data has to name a whole copy",
 				      data, dev.size,
 				      layer->sb.data_offset + layer->sb.size);
 	else if (strlen(dev.path) >= DM_CHAIN_PATH_LEN)
-		ret = dm_chain_refuse(why, -ENAMETOOLONG, "the path %s is too long",
+		ret = dm_chain_refuse(why, -ENAMETOOLONG,
+				      "the path %s is too long for a superblock: use a shorter one",
 				      dev.path);
 	if (!ret) {
 		strscpy(layer->sb.data_path, dev.path,
@@ -206,44 +209,73 @@ static int renew(struct layer *layer, const u8 *uuid, struct dm_chain_why *why)
 	return super_write(layer, why);
 }
 
+static void show_uuid(const struct layer *layer, const u8 *uuid, bool dry_run,
+		      bool json)
+{
+	const char *job = layer->sb.job.type ? layer->sb.job.id : NULL;
+	struct json_object *object;
+	char text[DM_CHAIN_UUID_TEXT];
+
+	if (json) {
+		object = json_object_new_object();
+		json_flag(object, "dry-run", dry_run);
+		json_text(object, "device", layer->meta.path);
+		json_uuid(object, "uuid", dry_run ? NULL : uuid);
+		json_text(object, "unfinished-job", job);
+		print_json(object);
+		return;
+	}
+	dm_chain_uuid_format(dry_run ? layer->sb.uuid : uuid, text);
+	if (dry_run)
+		printf("would give %s another UUID than %s\n",
+		       layer->meta.path, text);
+	else
+		printf("uuid=%s\n", text);
+	if (job)
+		printf("the unfinished job %s goes on, unless opened with --jobs-paused\n",
+		       job);
+	if (dry_run)
+		puts("nothing was changed");
+}
+
 int cmd_uuid(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "data", required_argument, NULL, 'd' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
 		{ }
 	};
+	bool dry_run = false, json = false;
 	struct dm_chain_why why = { "" };
 	const char *data = NULL;
 	u8 uuid[DM_CHAIN_UUID_LEN];
-	char text[DM_CHAIN_UUID_TEXT];
 	struct layer layer;
 	int c, ret;
 
 	while ((c = next_option(argc, argv, options)) != -1) {
-		if (c != 'd')
+		if (c == '?')
 			return 1;
-		data = optarg;
+		if (c == 'd')
+			data = optarg;
+		dry_run |= c == 'n';
+		json |= c == 'j';
 	}
 	if (!operands_ok(argc, argv, 1, 1))
 		return 1;
 	ret = layer_open(&layer, argv[optind], NULL,
-			 LAYER_META_ONLY | LAYER_WRITE | LAYER_EXCL, &why);
+			 LAYER_META_ONLY | LAYER_WRITE | LAYER_EXCL |
+			 (dry_run ? LAYER_DRY : 0), &why);
 	if (ret)
 		return complain_why(&why);
 	ret = check_layer(&layer, &why);
 	if (!ret)
 		ret = set_data(&layer, data, &why);
-	if (!ret) {
-		uuid_generate(uuid);
+	uuid_generate(uuid);
+	if (!ret && !dry_run)
 		ret = renew(&layer, uuid, &why);
-	}
-	if (!ret) {
-		dm_chain_uuid_format(uuid, text);
-		printf("uuid=%s\n", text);
-		if (layer.sb.job.type)
-			printf("the unfinished job %s goes on, unless opened with --jobs-paused\n",
-			       layer.sb.job.id);
-	}
+	if (!ret)
+		show_uuid(&layer, uuid, dry_run, json);
 	layer_close(&layer);
 	if (ret)
 		return complain_why(&why);

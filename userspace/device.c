@@ -24,6 +24,8 @@ static char *absolute_path(const char *path)
 {
 	char cwd[PATH_MAX];
 
+	while (!strncmp(path, "./", 2))
+		path += 2 + strspn(path + 2, "/");
 	if (*path == '/' || !getcwd(cwd, sizeof(cwd)))
 		return xstrdup(path);
 	return xasprintf("%s/%s", cwd, path);
@@ -141,10 +143,26 @@ static int find_size(struct device *dev, const struct stat *st,
 	return 0;
 }
 
+/* What opening it for writing would have found out. */
+static int check_writable(const struct device *dev, struct dm_chain_why *why)
+{
+	int read_only = 0;
+
+	if (device_is_block(dev) && ioctl(dev->fd, BLKROGET, &read_only))
+		read_only = 0;
+	if (read_only)
+		errno = EROFS;
+	else if (!access(dev->path, W_OK))
+		return 0;
+	return dm_chain_refuse(why, -errno, "%s: cannot open: %s", dev->path,
+			       strerror(errno));
+}
+
 int device_open(struct device *dev, const char *path, unsigned int flags,
 		struct dm_chain_why *why)
 {
-	int mode = (flags & DEVICE_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+	bool dry = flags & DEVICE_DRY;
+	int mode = (flags & DEVICE_WRITE && !dry ? O_RDWR : O_RDONLY) | O_CLOEXEC;
 	char loop[NAME_MAX + 8];
 	struct stat st;
 	int ret;
@@ -180,6 +198,8 @@ int device_open(struct device *dev, const char *path, unsigned int flags,
 		goto fail;
 	}
 	ret = find_size(dev, &st, why);
+	if (!ret && flags & DEVICE_WRITE && dry)
+		ret = check_writable(dev, why);
 	if (!ret)
 		return 0;
 fail:
@@ -227,7 +247,8 @@ static int check_range(const struct device *dev, size_t len, u64 offset,
 		       struct dm_chain_why *why)
 {
 	if (offset > dev->size || len > dev->size - offset)
-		return dm_chain_refuse(why, -ENXIO, "%s ends at %llu bytes, before %llu",
+		return dm_chain_refuse(why, -ENXIO,
+				       "%s ends at %llu bytes, before %llu: it was shrunk, or it is the wrong device",
 				       dev->path, dev->size, offset + len);
 	return 0;
 }
@@ -385,7 +406,9 @@ int device_signature(const struct device *dev, char *text, size_t size,
 	}
 out:
 	if (ret < 0)
-		dm_chain_refuse(why, ret, "%s: libblkid cannot read it", dev->path);
+		dm_chain_refuse(why, ret,
+				"%s: libblkid cannot read it, so what it holds is not known: --force does not look",
+				dev->path);
 	blkid_free_probe(probe);
 	if (fd >= 0)
 		close(fd);

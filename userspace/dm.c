@@ -182,11 +182,13 @@ static int target_query(const char *name, int type, bool inactive,
 	if (ret || !dm_task_get_info(task, info)) {
 		if (!ret || ret == -ENXIO)
 			ret = dm_chain_refuse(why, -ENODEV,
-					      "there is no device %s", name);
+					      "there is no device %s: \"chainsetup list\" shows all chains",
+					      name);
 		goto out;
 	}
 	if (!info->exists) {
-		ret = dm_chain_refuse(why, -ENODEV, "there is no device %s",
+		ret = dm_chain_refuse(why, -ENODEV,
+				      "there is no device %s: \"chainsetup list\" shows all chains",
 				      name);
 		goto out;
 	}
@@ -195,7 +197,8 @@ static int target_query(const char *name, int type, bool inactive,
 	if (!target)
 		goto out;
 	if (next || strcmp(target, TARGET_NAME)) {
-		ret = dm_chain_refuse(why, -EINVAL, "%s is not a chain device",
+		ret = dm_chain_refuse(why, -EINVAL,
+				      "%s is not a chain device: \"chainsetup list\" shows all chains",
 				      name);
 		goto out;
 	}
@@ -220,7 +223,8 @@ int live_open(struct live *live, const char *name, struct dm_chain_why *why)
 	if (ret)
 		return ret;
 	if (!live->table)
-		return dm_chain_refuse(why, -EINVAL, "%s has no live table",
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s has no live table: \"dmsetup resume\" makes a loaded one live, \"dmsetup remove\" removes it",
 				       name);
 	live->name = xstrdup(name);
 	live->major = info.major;
@@ -249,7 +253,8 @@ int live_status(const char *name, char **params, struct dm_chain_why *why)
 	ret = target_query(name, DM_DEVICE_STATUS, false, params, NULL, &info,
 			   NULL, why);
 	if (!ret && !*params)
-		ret = dm_chain_refuse(why, -EINVAL, "%s has no live table",
+		ret = dm_chain_refuse(why, -EINVAL,
+				      "%s has no live table: \"dmsetup resume\" makes a loaded one live, \"dmsetup remove\" removes it",
 				      name);
 	return ret;
 }
@@ -295,6 +300,11 @@ int live_inactive_table(const char *name, char **params,
 		ret = dm_chain_refuse(why, -ENODATA, "%s has no table loaded",
 				      name);
 	return ret;
+}
+
+bool live_possible(void)
+{
+	return !access("/sys/class/misc/device-mapper", F_OK);
 }
 
 int live_list(struct live_names *names, struct dm_chain_why *why)
@@ -600,13 +610,13 @@ int target_available(struct dm_chain_why *why)
 
 	if (geteuid())
 		return dm_chain_refuse(why, -EPERM,
-				       "only root can use device mapper");
+				       "only root can use device mapper: become root");
 	/* libdevmapper remembers it if there was no device mapper once. */
 	if (access(dm_mod, F_OK))
 		load_module();
 	if (access(dm_mod, F_OK))
 		return dm_chain_refuse(why, -ENODEV,
-				       "there is no device mapper: neither dm-mod nor dm-chain can be loaded");
+				       "there is no device mapper: neither dm-mod nor dm-chain can be loaded: install the module, or a kernel with them");
 
 	/* The question alone makes the kernel load dm-chain. */
 	task = task_new(DM_DEVICE_GET_TARGET_VERSION, TARGET_NAME);

@@ -48,6 +48,9 @@ struct live {
 int live_open(struct live *live, const char *name, struct dm_chain_why *why);
 void live_close(struct live *live);
 
+/* Can there be any chain device? Not before device mapper was loaded. */
+bool live_possible(void);
+
 /**
  * struct live_names - names of all chain devices, in dm's order
  */

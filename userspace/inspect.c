@@ -80,12 +80,45 @@ void finding_seq(struct inspection *in, const char *magic, u32 index, u64 seq)
 	advise(f, "both slots are written with what counts, and the number 1");
 }
 
+static void add_object(struct json_object *array, const char *text, bool note,
+		       const char *advice)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_text(object, "text", text);
+	json_flag(object, "note", note);
+	json_text(object, "advice", advice);
+	json_object_array_add(array, object);
+}
+
 void finding_print(const struct inspection *in, const struct finding *f,
 		   bool advice)
 {
+	const char *what = advice ? f->advice : NULL;
+
+	if (in->array) {
+		add_object(in->array, f->text, f->note, what);
+		return;
+	}
 	printf("%s: %s%s\n", in->path, f->note ? "note: " : "", f->text);
-	if (advice && f->advice)
-		printf("%s:   %s\n", in->path, f->advice);
+	if (what)
+		printf("%s:   %s\n", in->path, what);
+}
+
+void inspect_say(const struct inspection *in, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		exit(complain("out of memory"));
+	va_end(ap);
+	if (in->array)
+		add_object(in->array, text, true, NULL);
+	else
+		printf("%s: %s\n", in->path, text);
+	free(text);
 }
 
 void inspect_print(const struct inspection *in, bool advice)

@@ -7,7 +7,7 @@
 #ifndef CHAINSETUP_INSPECT_H
 #define CHAINSETUP_INSPECT_H
 
-#include "chainsetup.h"
+#include "json.h"
 #include "rebuild.h"
 
 /**
@@ -68,6 +68,7 @@ struct finding {
  * @findings: all of them, notes too
  * @last: where the next one goes
  * @nr: findings that are no notes
+ * @array: gets an object for each line that would be printed; NULL = print
  */
 struct inspection {
 	const char *path;
@@ -77,6 +78,7 @@ struct inspection {
 	struct finding *findings;
 	struct finding **last;
 	unsigned int nr;
+	struct json_object *array;
 };
 
 /**
@@ -101,6 +103,10 @@ static inline bool inspect_clean(const struct inspection *in)
 void inspect_print(const struct inspection *in, bool advice);
 void finding_print(const struct inspection *in, const struct finding *f,
 		   bool advice);
+
+/* Print a line that is no finding. */
+__printf(2, 3) void inspect_say(const struct inspection *in, const char *fmt,
+				...);
 
 /* ------------------------------------------ for the parts of an inspection */
 

@@ -42,35 +42,33 @@ static void rooms_json(const struct rooms *rooms, struct json_object *object)
 		const struct room *r = &rooms->room[i];
 
 		room = json_object_new_object();
-		json_object_object_add(room, "kind",
-				       json_object_new_string(r->kind == ROOM_POOL ?
-							      "thin-pool" :
-							      "file-system"));
-		json_object_object_add(room, "name",
-				       json_object_new_string(r->name));
-		json_object_object_add(room, "free",
-				       json_object_new_uint64(r->free));
-		json_object_object_add(room, "trouble", r->trouble[0] ?
-				       json_object_new_string(r->trouble) :
-				       NULL);
+		json_text(room, "kind", r->kind == ROOM_POOL ? "thin-pool" :
+			  "file-system");
+		json_text(room, "name", r->name);
+		json_number(room, "free", r->free);
+		json_text(room, "trouble", r->trouble[0] ? r->trouble : NULL);
 		json_object_array_add(array, room);
 	}
 	json_object_object_add(object, "rests-on", array);
 }
 
-static void estimate_text(const struct reply_line *estimate,
-			  const struct rooms *rooms)
+void estimate_text(const struct reply_line *estimate,
+		   const struct reply_line *top)
 {
 	char data[32], zero[32], need[32], room[32], *text;
+	struct rooms rooms = { .nr = 0 };
 	unsigned int i;
+
+	if (top)
+		rooms_find(&rooms, reply_get(top, "data"));
 
 	printf("data to copy %s, zeros to carry %s; needs %s, free %s\n",
 	       line_size(estimate, "data", data),
 	       line_size(estimate, "zero", zero),
 	       line_size(estimate, "need", need),
 	       line_size(estimate, "free", room));
-	for (i = 0; i < rooms->nr; i++) {
-		text = room_text(&rooms->room[i]);
+	for (i = 0; i < rooms.nr; i++) {
+		text = room_text(&rooms.room[i]);
 		puts(text);
 		free(text);
 	}
@@ -99,16 +97,16 @@ static int show_estimate(const char *device, struct message *message,
 		reply_free(&estimate);
 		return ret;
 	}
-	rooms.nr = 0;
 	top = stream_top(&layers, top_name);
-	if (top)
-		rooms_find(&rooms, reply_get(top, "data"));
 	if (json) {
+		rooms.nr = 0;
+		if (top)
+			rooms_find(&rooms, reply_get(top, "data"));
 		object = reply_json(&estimate.line[0], device);
 		rooms_json(&rooms, object);
 		print_json(object);
 	} else {
-		estimate_text(&estimate.line[0], &rooms);
+		estimate_text(&estimate.line[0], top);
 	}
 	reply_free(&layers);
 	reply_free(&estimate);

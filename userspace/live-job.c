@@ -25,6 +25,8 @@ static void speed_text(u64 speed, char *text, size_t size)
  * @job: NULL = the top's name
  * @force: also if it cannot end well
  * @wait: until it has ended
+ * @dry_run: change nothing
+ * @json: print an object
  */
 struct stream_options {
 	struct message message;
@@ -34,6 +36,8 @@ struct stream_options {
 	const char *job;
 	bool force;
 	bool wait;
+	bool dry_run;
+	bool json;
 };
 
 static int stream_option(struct stream_options *options, int c,
@@ -81,10 +85,38 @@ static int stream_option(struct stream_options *options, int c,
 	case 'F':
 		options->force = true;
 		return 0;
+	case 'D':
+		options->dry_run = true;
+		return 0;
+	case 'j':
+		options->json = true;
+		return 0;
 	default:
 		options->wait = true;
 		return 0;
 	}
+}
+
+static int estimate(const struct stream_options *options, const char *device,
+		    struct reply *reply, struct dm_chain_why *why)
+{
+	struct message message;
+	int ret;
+
+	message_init(&message, "estimate");
+	if (options->top)
+		message_add(&message, "top", options->top);
+	if (options->base)
+		message_add(&message, "base", options->base);
+	if (options->bottom)
+		message_add(&message, "bottom", options->bottom);
+	ret = message_run(&message, device, reply, why);
+	if (!ret && !reply->nr) {
+		reply_free(reply);
+		ret = dm_chain_refuse(why, -EPROTO,
+				      "%s: the target gave no estimate", device);
+	}
+	return ret;
 }
 
 /*
@@ -95,24 +127,135 @@ static int check_room(const struct stream_options *options, const char *device,
 		      const struct reply *layers, struct dm_chain_why *why)
 {
 	struct dm_chain_why unused;
-	struct reply estimate;
-	struct message message;
-	int ret = 0;
+	struct reply reply;
+	int ret;
 
-	message_init(&message, "estimate");
-	if (options->top)
-		message_add(&message, "top", options->top);
-	if (options->base)
-		message_add(&message, "base", options->base);
-	if (options->bottom)
-		message_add(&message, "bottom", options->bottom);
-	if (message_run(&message, device, &estimate, &unused))
+	if (options->force || estimate(options, device, &reply, &unused))
 		return 0;
-	if (estimate.nr)
-		ret = estimate_check(&estimate.line[0],
-				     stream_top(layers, options->top), why);
-	reply_free(&estimate);
+	ret = estimate_check(&reply.line[0], stream_top(layers, options->top),
+			     why);
+	reply_free(&reply);
 	return ret;
+}
+
+/* The layers that the stream drops, and those that are left. */
+static void chain_after(const struct stream_options *options,
+			const struct reply *layers, struct json_object *dropped,
+			struct json_object *chain)
+{
+	const struct reply_line *top = stream_top(layers, options->top);
+	bool below = options->base || options->bottom, above = false;
+	unsigned int i;
+
+	for (i = 0; i < layers->nr; i++) {
+		const struct reply_line *line = &layers->line[i];
+		const char *name = reply_get(line, "name");
+
+		if (!strcmp(reply_get(line, "state"), "releasable"))
+			continue;
+		if (options->bottom && !strcmp(name, options->bottom))
+			below = false;
+		above |= line == top;
+		json_append(below || above ? chain : dropped, name);
+		if (options->base && !strcmp(name, options->base))
+			below = false;
+	}
+}
+
+/* "[A] <- [B]" */
+static void print_chain(struct json_object *chain)
+{
+	size_t i, n = json_object_array_length(chain);
+
+	for (i = 0; i < n; i++)
+		printf("%s[%s]", i ? " <- " : "",
+		       json_object_get_string(json_object_array_get_idx(chain, i)));
+	puts("");
+}
+
+/* @reply: an estimate if it is a dry run, else NULL */
+static void show_stream(const struct stream_options *options,
+			const char *device, const char *id,
+			const struct reply *layers, const struct reply *reply)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *dropped = json_object_new_array();
+	struct json_object *chain = json_object_new_array();
+
+	chain_after(options, layers, dropped, chain);
+	json_flag(object, "dry-run", options->dry_run);
+	json_text(object, "device", device);
+	json_text(object, "job", id);
+	json_object_object_add(object, "drops", dropped);
+	json_object_object_add(object, "chain", chain);
+	if (options->json) {
+		json_object_object_add(object, "estimate", reply ?
+				       reply_json(&reply->line[0], NULL) : NULL);
+		print_json(object);
+		return;
+	}
+	if (!id) {
+		puts("nothing to copy");
+	} else if (!reply) {
+		printf("job %s has started\n", id);
+	} else {
+		estimate_text(&reply->line[0],
+			      stream_top(layers, options->top));
+		printf("job %s would make it ", id);
+		print_chain(chain);
+	}
+	if (options->dry_run)
+		puts("nothing was changed");
+	json_object_put(object);
+}
+
+/* What the target would refuse is refused here, as far as it can be asked. */
+static int stream_dry(struct stream_options *options, const char *device,
+		      const char *id, const struct reply *layers, bool nothing,
+		      struct dm_chain_why *why)
+{
+	struct reply reply, jobs;
+	int ret;
+
+	ret = message_check(&options->message, why);
+	if (!ret)
+		ret = live_query(device, "jobs", &jobs, why);
+	if (ret)
+		return ret;
+	if (reply_find(&jobs, "id", id))
+		ret = dm_chain_refuse(why, -EEXIST,
+				      "%s has a job %s already: --job gives another id",
+				      device, id);
+	reply_free(&jobs);
+	if (!ret)
+		ret = estimate(options, device, &reply, why);
+	if (ret)
+		return ret;
+	show_stream(options, device, nothing ? NULL : id, layers, &reply);
+	reply_free(&reply);
+	return 0;
+}
+
+/* Return: exit status; whatever went wrong has been printed. */
+static int stream(struct stream_options *options, const char *device,
+		  const char *id, const struct reply *layers, bool nothing)
+{
+	struct dm_chain_why why = { "" };
+	int signals = -1;
+
+	if (check_room(options, device, layers, &why))
+		return complain_why(&why);
+	if (options->dry_run)
+		return stream_dry(options, device, id, layers, nothing, &why) ?
+		       complain_why(&why) : 0;
+	if (options->wait)
+		signals = hold_interrupts();
+	if (message_run(&options->message, device, NULL, &why))
+		return complain_why(&why);
+	if (options->wait && !nothing)
+		return wait_jobs(device, id, signals, options->json);
+	show_stream(options, device, nothing ? NULL : id, layers, NULL);
+	return 0;
 }
 
 int cmd_stream(int argc, char **argv)
@@ -129,13 +272,15 @@ int cmd_stream(int argc, char **argv)
 		{ "verify", no_argument, NULL, 'v' },
 		{ "force", no_argument, NULL, 'F' },
 		{ "wait", no_argument, NULL, 'w' },
+		{ "dry-run", no_argument, NULL, 'D' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 }
 	};
 	struct stream_options options = { .wait = false };
 	struct dm_chain_why why = { "" };
 	const char *device, *id;
 	struct reply layers;
-	int c, status, signals = -1;
+	int c, status;
 	bool nothing;
 
 	message_init(&options.message, "stream");
@@ -154,23 +299,8 @@ int cmd_stream(int argc, char **argv)
 		return complain_why(&why);
 	id = stream_id(&layers, options.top, options.base, options.bottom,
 		       options.job, &nothing);
-	if (!options.force && check_room(&options, device, &layers, &why)) {
-		reply_free(&layers);
-		return complain_why(&why);
-	}
-	if (options.wait)
-		signals = hold_interrupts();
-	if (message_run(&options.message, device, NULL, &why)) {
-		status = complain_why(&why);
-	} else if (nothing) {
-		puts("nothing to copy");
-		status = 0;
-	} else if (!options.wait) {
-		printf("job %s has started\n", id);
-		status = 0;
-	} else {
-		status = wait_jobs(device, id, signals);
-	}
+	status = stream(&options, device, id, &layers, nothing);
+	message_free(&options.message);
 	reply_free(&layers);
 	return status;
 }
@@ -238,7 +368,7 @@ int cmd_job(int argc, char **argv)
 	if (argc - optind == 4)
 		value = argv[optind + 3];
 	if (!value && verb_has_value(verb))
-		return complain("job: %s needs a value, in bytes per second",
+		return complain("job: %s needs a value, in bytes per second, as 50M",
 				verb);
 	if (value && !verb_has_value(verb))
 		return complain("job: %s takes no value: %s", verb, value);

@@ -149,10 +149,11 @@ static void failed_text(const struct reply *failed)
 	text_table_init(&table, "LAYER OFFSET LENGTH ERROR");
 	for (i = 0; i < failed->nr; i++) {
 		const struct reply_line *line = &failed->line[i];
+		char offset[32], length[32];
 
 		text_table_row(&table, reply_get(line, "layer"),
-			       reply_get(line, "offset"),
-			       reply_get(line, "length"),
+			       place_text(reply_number(line, "offset"), offset),
+			       place_text(reply_number(line, "length"), length),
 			       job_error_text(reply_number(line, "error")));
 	}
 	text_table_print(&table);

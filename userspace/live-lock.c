@@ -80,6 +80,21 @@ int live_open_to_change(struct live *live, const char *name,
 	return ret;
 }
 
+int live_open_for(struct live *live, const char *name, bool dry_run,
+		  struct dm_chain_why *why)
+{
+	int ret;
+
+	if (!dry_run)
+		return live_open_to_change(live, name, why);
+	ret = live_open(live, name, why);
+	if (!ret)
+		ret = live_changeable(live, why);
+	if (ret)
+		live_close(live);
+	return ret;
+}
+
 /* Do two tables write the same layer? */
 static bool same_active(const char *a, const char *b)
 {

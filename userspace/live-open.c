@@ -64,12 +64,14 @@ static int check_use(const struct line_words *line, unsigned int n,
 
 	if (n == line->nr_layers - 1)
 		return dm_chain_refuse(why, -EBUSY,
-				       "%s is the active layer of %s", path,
+				       "%s is the active layer of %s: close that first, or take a snapshot there",
+				       path,
 				       other);
 	job = find_job(jobs, line->layer[n].name);
 	if (!job)
 		return 0;
-	return dm_chain_refuse(why, -EBUSY, "%s is the top of job %s of %s",
+	return dm_chain_refuse(why, -EBUSY,
+			       "%s is the top of job %s of %s: let that end first, or cancel it",
 			       path, reply_get(job, "id"), other);
 }
 
@@ -163,48 +165,76 @@ static char *chain_line(const struct open_options *options, struct chain *chain)
 	return next;
 }
 
+/* A job that was recorded is there again; nobody may expect that. */
+static char *job_news(const struct reply_line *job, const char *device)
+{
+	return job_hint(job, device) ?:
+	       xasprintf("job %s goes on", reply_get(job, "id"));
+}
+
+static void show_open(const struct open_options *options,
+		      const struct dm_chain_sb *sb, const char *table)
+{
+	struct json_object *jobs = json_object_new_array(), *object;
+	struct reply reply = { 0 };
+	unsigned int i;
+	char *text;
+
+	if (!options->dry_run && live_query(options->name, "jobs", &reply, NULL))
+		reply.nr = 0;
+	for (i = 0; i < reply.nr; i++) {
+		text = job_news(&reply.line[i], options->name);
+		json_append(jobs, text);
+		if (!options->json)
+			puts(text);
+		free(text);
+	}
+	reply_free(&reply);
+	if (options->json) {
+		object = json_object_new_object();
+		json_flag(object, "dry-run", options->dry_run);
+		json_text(object, "device", options->name);
+		json_number(object, "size", sb->size);
+		json_text(object, "table", table);
+		json_object_object_add(object, "jobs", jobs);
+		print_json(object);
+		return;
+	}
+	json_object_put(jobs);
+	if (!options->dry_run)
+		return;
+	printf("would create %s: 0 %llu %s %s\n", options->name, sb->size >> 9,
+	       TARGET_NAME, table);
+	if (sb->job.type)
+		printf("job %s would go on%s\n", sb->job.id,
+		       options->jobs_paused ? ", paused" : "");
+	puts("nothing was changed");
+}
+
 static int create_device(const struct open_options *options, const char *path,
 			 struct chain *chain, struct dm_chain_why *why)
 {
 	const struct dm_chain_sb sb = chain_top(chain)->sb;
 	char text[DM_CHAIN_UUID_TEXT];
 	char *table, *uuid;
-	int ret;
+	int ret = 0;
 
 	table = chain_line(options, chain);
 	dm_chain_uuid_format(sb.uuid, text);
 	uuid = xasprintf("CHAIN-%s-%s", text, options->name);
 	/* The kernel's claims must not meet ours. */
 	chain_close(chain);
-	ret = live_create(options->name, uuid, sb.size >> 9, table,
-			  options->read_only, why);
+	if (!options->dry_run)
+		ret = live_create(options->name, uuid, sb.size >> 9, table,
+				  options->read_only, why);
+	if (!ret)
+		show_open(options, &sb, table);
 	if (!ret && sb.flags & DM_CHAIN_F_NEEDS_CHECK)
 		complain("%s is read-only until \"chainsetup check %s\", while closed",
 			 options->name, path);
 	free(uuid);
 	free(table);
 	return ret;
-}
-
-/* A job that was recorded is there again; nobody may expect that. */
-static void name_jobs(const char *device)
-{
-	struct reply jobs;
-	unsigned int i;
-	char *hint;
-
-	if (live_query(device, "jobs", &jobs, NULL))
-		return;
-	for (i = 0; i < jobs.nr; i++) {
-		hint = job_hint(&jobs.line[i], device);
-		if (hint)
-			puts(hint);
-		else
-			printf("job %s goes on\n",
-			       reply_get(&jobs.line[i], "id"));
-		free(hint);
-	}
-	reply_free(&jobs);
 }
 
 /* The path of the device with the superblock; free() it. */
@@ -242,8 +272,6 @@ static int open_chain(const struct open_options *options, const char *path,
 		ret = check_sharing(chain, why);
 	if (!ret)
 		ret = create_device(options, path, chain, why);
-	if (!ret)
-		name_jobs(options->name);
 	chain_close(chain);
 out:
 	free(chain);
@@ -288,7 +316,8 @@ static int check_device_name(const char *name, struct dm_chain_why *why)
 	ret = live_exists(name, why);
 	if (ret > 0)
 		ret = dm_chain_refuse(why, -EEXIST,
-				      "there is a device %s already", name);
+				      "there is a device %s already: choose another name, or close that",
+				      name);
 	return ret;
 }
 
@@ -299,6 +328,8 @@ int cmd_open(int argc, char **argv)
 		{ "jobs-paused", no_argument, NULL, 'p' },
 		{ "rollback", no_argument, NULL, 'b' },
 		{ "layer", required_argument, NULL, 'l' },
+		{ "dry-run", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 }
 	};
 	struct open_options options = { 0 };
@@ -316,9 +347,16 @@ int cmd_open(int argc, char **argv)
 		case 'b':
 			options.rollback = true;
 			break;
+		case 'd':
+			options.dry_run = true;
+			break;
+		case 'j':
+			options.json = true;
+			break;
 		case 'l':
 			if (options.nr_hints == DM_CHAIN_MAX_LAYERS)
-				return complain("open: too many --layer");
+				return complain("open: --layer is given more than %u times",
+						DM_CHAIN_MAX_LAYERS);
 			if (parse_layer_hint(optarg,
 					     &options.hints[options.nr_hints++],
 					     &why))
@@ -376,8 +414,8 @@ int cmd_close(int argc, char **argv)
 		if (!device_open(&dev, path, DEVICE_EXCL, &why)) {
 			device_close(&dev);
 			dm_chain_refuse(&why, ret,
-					"%s is open in some program",
-					argv[optind]);
+					"%s is open in some program: \"fuser -v /dev/mapper/%s\" shows which",
+					argv[optind], argv[optind]);
 		}
 		free(path);
 	}

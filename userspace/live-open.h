@@ -14,6 +14,8 @@
  * @read_only: nothing is written
  * @jobs_paused: recorded jobs are not resumed
  * @rollback: the active layer may have an overlay
+ * @dry_run: change nothing, say what would be done
+ * @json: print an object
  * @hints: where layers are
  * @nr_hints: how many
  * @wait: how long devices may take to come, seconds; 0 = they are there,
@@ -25,6 +27,8 @@ struct open_options {
 	bool read_only;
 	bool jobs_paused;
 	bool rollback;
+	bool dry_run;
+	bool json;
 	struct layer_hint hints[DM_CHAIN_MAX_LAYERS];
 	unsigned int nr_hints;
 	unsigned int wait;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * chainsetup: list, status, layers, map.
+ * chainsetup: list, status, layers.
  *
  * With --json each of them prints one array, whatever number of devices was
  * asked for; its objects say in "device" where they belong.
@@ -24,31 +24,6 @@ int live_query(const char *name, const char *message, struct reply *reply,
 	ret = reply_parse(reply, text, why);
 	free(text);
 	return ret;
-}
-
-void print_json(struct json_object *value)
-{
-	puts(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY |
-					    JSON_C_TO_STRING_SPACED |
-					    JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(value);
-}
-
-static void add_text(struct json_object *object, const char *key,
-		     const char *text)
-{
-	json_object_object_add(object, key,
-			       text ? json_object_new_string(text) : NULL);
-}
-
-static void add_number(struct json_object *object, const char *key, u64 number)
-{
-	json_object_object_add(object, key, json_object_new_uint64(number));
-}
-
-static void add_flag(struct json_object *object, const char *key, bool flag)
-{
-	json_object_object_add(object, key, json_object_new_boolean(flag));
 }
 
 static int show_all(show_fn show, struct json_object *array, bool headings,
@@ -132,10 +107,10 @@ static struct json_object *status_layers_json(const struct status *status)
 	for (i = 0; i < status->nr_layers; i++) {
 		struct json_object *object = json_object_new_object();
 
-		add_text(object, "name", status->layer[i].name);
-		add_number(object, "allocated-blocks",
-			   status->layer[i].allocated);
-		add_number(object, "total-blocks", status->layer[i].total);
+		json_text(object, "name", status->layer[i].name);
+		json_number(object, "allocated-blocks",
+			    status->layer[i].allocated);
+		json_number(object, "total-blocks", status->layer[i].total);
 		json_object_array_add(array, object);
 	}
 	return array;
@@ -150,14 +125,14 @@ static struct json_object *status_jobs_json(const struct status *status)
 		const struct status_job *job = &status->job[i];
 		struct json_object *object = json_object_new_object();
 
-		add_text(object, "id", job->id);
-		add_text(object, "type", job->type);
-		add_text(object, "status", job->status);
-		add_text(object, "top", job->top);
-		add_text(object, "base", strcmp(job->base, "-") ? job->base :
+		json_text(object, "id", job->id);
+		json_text(object, "type", job->type);
+		json_text(object, "status", job->status);
+		json_text(object, "top", job->top);
+		json_text(object, "base", strcmp(job->base, "-") ? job->base :
 			 NULL);
-		add_number(object, "offset", job->offset);
-		add_number(object, "len", job->len);
+		json_number(object, "offset", job->offset);
+		json_number(object, "len", job->len);
 		json_object_array_add(array, object);
 	}
 	return array;
@@ -211,14 +186,14 @@ static int show_status(const char *device, struct json_object *array,
 		status_text(&live, &status);
 	} else {
 		object = json_object_new_object();
-		add_text(object, "device", device);
-		add_number(object, "size", live.sectors << 9);
-		add_text(object, "mode", status.mode);
-		add_flag(object, "needs-check", status.needs_check);
-		add_flag(object, "suspended", live.suspended);
-		add_number(object, "block-size", status.block_size);
-		add_number(object, "allocated-blocks", status.allocated);
-		add_number(object, "total-blocks", status.total);
+		json_text(object, "device", device);
+		json_number(object, "size", live.sectors << 9);
+		json_text(object, "mode", status.mode);
+		json_flag(object, "needs-check", status.needs_check);
+		json_flag(object, "suspended", live.suspended);
+		json_number(object, "block-size", status.block_size);
+		json_number(object, "allocated-blocks", status.allocated);
+		json_number(object, "total-blocks", status.total);
 		json_object_object_add(object, "layers",
 				       status_layers_json(&status));
 		json_object_object_add(object, "jobs",
@@ -283,12 +258,12 @@ static int show_list(const char *device, struct json_object *array,
 	active = status.layer[status.nr_layers - 1].name;
 	if (array) {
 		object = json_object_new_object();
-		add_text(object, "device", device);
-		add_text(object, "active", active);
-		add_number(object, "size", live.sectors << 9);
-		add_number(object, "layers", status.nr_layers);
-		add_number(object, "jobs", status.nr_jobs);
-		add_text(object, "uuid", live.uuid);
+		json_text(object, "device", device);
+		json_text(object, "active", active);
+		json_number(object, "size", live.sectors << 9);
+		json_number(object, "layers", status.nr_layers);
+		json_number(object, "jobs", status.nr_jobs);
+		json_text(object, "uuid", live.uuid);
 		json_object_array_add(array, object);
 	} else {
 		snprintf(layers, sizeof(layers), "%u", status.nr_layers);
@@ -373,80 +348,4 @@ out:
 int cmd_layers(int argc, char **argv)
 {
 	return show_command(argc, argv, show_layers, true);
-}
-
-static void map_json(const char *device, const struct map_run *run,
-		     struct json_object *array)
-{
-	struct json_object *object = json_object_new_object();
-
-	add_text(object, "device", device);
-	add_number(object, "start", run->start << 9);
-	add_number(object, "length", run->length << 9);
-	add_text(object, "layer", run->layer[0] ? run->layer : NULL);
-	add_flag(object, "zero", run->zero);
-	json_object_array_add(array, object);
-}
-
-static void map_text(struct text_table *table, const struct map_run *run)
-{
-	char start[32], length[32];
-
-	snprintf(start, sizeof(start), "%llu", run->start << 9);
-	snprintf(length, sizeof(length), "%llu", run->length << 9);
-	text_table_row(table, start, length,
-		       run->layer[0] ? run->layer : "-",
-		       run->zero ? "zero" : "data");
-}
-
-static int show_map(const char *device, struct json_object *array,
-		    struct dm_chain_why *why)
-{
-	char *message, *text;
-	struct map_run *run;
-	struct text_table table;
-	u64 start = 0, next;
-	unsigned int i, nr;
-	struct live live;
-	int ret;
-
-	ret = live_open(&live, device, why);
-	if (ret) {
-		live_close(&live);
-		return ret;
-	}
-	text_table_init(&table, "START LENGTH LAYER STATE");
-	do {
-		message = xasprintf("map %llu %llu", start,
-				    live.sectors - start);
-		ret = live_message(device, message, &text, why);
-		free(message);
-		if (ret)
-			break;
-		ret = map_parse(text, &run, &nr, &next, why);
-		free(text);
-		if (ret)
-			break;
-		for (i = 0; i < nr; i++) {
-			if (array)
-				map_json(device, &run[i], array);
-			else
-				map_text(&table, &run[i]);
-		}
-		free(run);
-		/* A map that does not get on would never end. */
-		if (next && (next <= start || next >= live.sectors))
-			ret = dm_chain_refuse(why, -EPROTO,
-					      "the map goes on at sector %llu of %llu",
-					      next, live.sectors);
-		start = next;
-	} while (!ret && next);
-	text_table_print(&table);
-	live_close(&live);
-	return ret;
-}
-
-int cmd_map(int argc, char **argv)
-{
-	return show_command(argc, argv, show_map, true);
 }

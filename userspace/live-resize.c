@@ -61,7 +61,7 @@ static int choose_size(const struct live *live, u64 wanted, u64 *size,
 				      "the target names no active layer");
 	} else if (!strcmp(reply_get(active, "metadata"), "-")) {
 		ret = dm_chain_refuse(why, -EROFS,
-				      "layer %s is a raw device: it cannot grow",
+				      "layer %s is a raw device: it cannot grow: take a snapshot onto a layer of the size wanted",
 				      reply_get(active, "name"));
 	} else {
 		path = devno_path(reply_get(active, "data"));
@@ -78,28 +78,60 @@ static int choose_size(const struct live *live, u64 wanted, u64 *size,
 	return ret;
 }
 
-static int resize_device(const char *name, u64 wanted, struct dm_chain_why *why)
+/**
+ * struct resize_options - what the user wants
+ * @size: bytes; 0 = all there is room for
+ * @dry_run: change nothing
+ * @json: print an object
+ */
+struct resize_options {
+	u64 size;
+	bool dry_run;
+	bool json;
+};
+
+static void show_resize(const char *name, u64 was, u64 size,
+			const struct resize_options *options)
 {
+	struct json_object *object;
 	char before[32], after[32];
+
+	human_size(was, before);
+	human_size(size, after);
+	if (options->json) {
+		object = json_object_new_object();
+		json_flag(object, "dry-run", options->dry_run);
+		json_text(object, "device", name);
+		json_number(object, "size", size);
+		json_number(object, "was", was);
+		print_json(object);
+	} else if (size == was) {
+		printf("%s: %s already\n", name, after);
+	} else if (options->dry_run) {
+		printf("%s would be: %s, is %s\nnothing was changed\n", name,
+		       after, before);
+	} else {
+		printf("%s: %s, was %s\n", name, after, before);
+	}
+}
+
+static int resize_device(const char *name, const struct resize_options *options,
+			 struct dm_chain_why *why)
+{
 	struct live live;
 	u64 size = 0;
 	int ret;
 
-	ret = live_open_to_change(&live, name, why);
+	ret = live_open_for(&live, name, options->dry_run, why);
 	if (!ret && live.read_only)
-		ret = dm_chain_refuse(why, -EROFS, "it is read-only");
+		ret = dm_chain_refuse(why, -EROFS,
+				      "it is read-only: close it, and open it without --read-only");
 	if (!ret)
-		ret = choose_size(&live, wanted, &size, why);
-	if (!ret && size == live.sectors << 9) {
-		printf("%s: %s already\n", name, human_size(size, after));
-		goto out;
-	}
-	if (!ret)
+		ret = choose_size(&live, options->size, &size, why);
+	if (!ret && size != live.sectors << 9 && !options->dry_run)
 		ret = live_replace(&live, size >> 9, live.table, false, why);
 	if (!ret)
-		printf("%s: %s, was %s\n", name, human_size(size, after),
-		       human_size(live.sectors << 9, before));
-out:
+		show_resize(name, live.sectors << 9, size, options);
 	live_close(&live);
 	return ret;
 }
@@ -108,24 +140,28 @@ int cmd_resize(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "size", required_argument, NULL, 's' },
+		{ "dry-run", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 }
 	};
+	struct resize_options resize = { 0 };
 	struct dm_chain_why why = { "" };
-	u64 size = 0;
 	int c, ret;
 
 	while ((c = next_option(argc, argv, options)) != -1) {
 		if (c == '?')
 			return 1;
-		if (parse_device_size(optarg, &size, &why))
+		if (c == 's' && parse_device_size(optarg, &resize.size, &why))
 			return complain_why(&why);
+		resize.dry_run |= c == 'd';
+		resize.json |= c == 'j';
 	}
 	if (!operands_ok(argc, argv, 1, 1))
 		return 1;
 	ret = target_available(&why);
 	if (ret)
 		return complain_why(&why);
-	ret = resize_device(argv[optind], size, &why);
+	ret = resize_device(argv[optind], &resize, &why);
 	if (ret == -ENOTRECOVERABLE || ret == -ENODEV)
 		return complain_why(&why);
 	if (ret)

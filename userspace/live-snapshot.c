@@ -10,9 +10,16 @@
 
 #define DEVNO_TEXT	32	/* "major:minor", as device_number() wants it */
 
+/**
+ * struct snapshot - what the user wants
+ * @device: dm name
+ * @format: the new layer, and whether it is a dry run
+ * @json: print an object
+ */
 struct snapshot {
 	const char *device;
 	struct format_options format;
+	bool json;
 };
 
 /* "major:minor" of the device with the superblock of a line's last layer. */
@@ -28,12 +35,12 @@ static int check_name(const struct line_words *line, const char *name,
 
 	if (!dm_chain_name_valid(name))
 		return dm_chain_refuse(why, -EINVAL,
-				       "\"%.64s\" is no name for a layer",
+				       "\"%.64s\" is no name for a layer: 1 to 63 letters, digits and _.+- are, the first a letter, digit or _",
 				       name);
 	for (i = 0; i < line->nr_layers; i++)
 		if (!strcmp(line->layer[i].name, name))
 			return dm_chain_refuse(why, -EEXIST,
-					       "the chain has a layer %s already",
+					       "the chain has a layer %s already: choose another --name",
 					       name);
 	return 0;
 }
@@ -94,6 +101,41 @@ static char *longer_line(const struct line_words *line, const char *name,
 	return next;
 }
 
+static void show_snapshot(const struct snapshot *snapshot,
+			  const struct live *live, const char *below,
+			  const char *name, const struct dm_chain_sb *sb,
+			  const char *table)
+{
+	const struct format_options *format = &snapshot->format;
+	struct json_object *object;
+	char size[32];
+
+	if (snapshot->json) {
+		object = json_object_new_object();
+		json_flag(object, "dry-run", format->dry_run);
+		json_text(object, "device", live->name);
+		json_text(object, "layer", name);
+		json_text(object, "backing", below);
+		json_uuid(object, "uuid", format->dry_run ? NULL : sb->uuid);
+		json_number(object, "size", sb->size);
+		json_text(object, "overwrites", *format->overwrites->text ?
+			  format->overwrites->text : NULL);
+		print_json(object);
+		return;
+	}
+	if (!format->dry_run) {
+		printf("%s: [%s] <- [%s], active\n", live->name, below, name);
+		return;
+	}
+	printf("would make %s the layer %s, size %s\n", format->data, name,
+	       human_size(sb->size, size));
+	if (*format->overwrites->text)
+		printf("would overwrite: %s\n", format->overwrites->text);
+	printf("would load: 0 %llu %s %s\n", sb->size >> 9, TARGET_NAME, table);
+	printf("%s would be: [%s] <- [%s], active\nnothing was changed\n",
+	       live->name, below, name);
+}
+
 static int snapshot_take(struct snapshot *snapshot, const struct live *live,
 			 struct line_words *line, struct dm_chain_why *why)
 {
@@ -109,14 +151,15 @@ static int snapshot_take(struct snapshot *snapshot, const struct live *live,
 				       "%s has %u layers, which is the most: stream first",
 				       live->name, line->nr_layers);
 	if (live->read_only)
-		ret = dm_chain_refuse(why, -EROFS, "%s is read-only",
+		ret = dm_chain_refuse(why, -EROFS,
+				      "%s is read-only: close it, and open it without --read-only",
 				      live->name);
 	if (!ret && snapshot->format.name)
 		ret = check_name(line, snapshot->format.name, why);
 	if (!ret && snapshot->format.size &&
 	    snapshot->format.size < live->sectors << 9)
 		ret = dm_chain_refuse(why, -EINVAL,
-				      "the new layer would be smaller than %s, which has %llu bytes",
+				      "the new layer would be smaller than %s, which has %llu bytes: give a larger --size, or none",
 				      live->name, live->sectors << 9);
 	if (!ret)
 		ret = new_layer_devices(snapshot, data, meta, why);
@@ -138,14 +181,16 @@ static int snapshot_take(struct snapshot *snapshot, const struct live *live,
 	unique_name(taken, line->nr_layers, name);
 
 	table = longer_line(line, name, data, meta);
-	ret = live_replace(live, sb.size >> 9, table, true, why);
+	if (!snapshot->format.dry_run)
+		ret = live_replace(live, sb.size >> 9, table, true, why);
+	if (!ret)
+		show_snapshot(snapshot, live,
+			      line->layer[line->nr_layers - 1].name, name, &sb,
+			      table);
 	free(table);
-	if (ret)
-		return ret;
-	printf("%s: [%s] <- [%s], active\n", live->name,
-	       line->layer[line->nr_layers - 1].name, name);
-	chaintab_outdated(live->name, sb.uuid);
-	return 0;
+	if (!ret && !snapshot->format.dry_run && !snapshot->json)
+		chaintab_outdated(live->name, sb.uuid);
+	return ret;
 }
 
 int cmd_snapshot(int argc, char **argv)
@@ -155,9 +200,12 @@ int cmd_snapshot(int argc, char **argv)
 		{ "metadata", required_argument, NULL, 'm' },
 		{ "size", required_argument, NULL, 's' },
 		{ "force", no_argument, NULL, 'f' },
+		{ "dry-run", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 }
 	};
-	struct snapshot snapshot = { 0 };
+	struct dm_chain_why overwrites = { "" };
+	struct snapshot snapshot = { .format.overwrites = &overwrites };
 	struct line_words line;
 	struct dm_chain_why why;
 	struct live live;
@@ -179,6 +227,12 @@ int cmd_snapshot(int argc, char **argv)
 		case 'f':
 			snapshot.format.force = true;
 			break;
+		case 'd':
+			snapshot.format.dry_run = true;
+			break;
+		case 'j':
+			snapshot.json = true;
+			break;
 		default:
 			return 1;
 		}
@@ -191,7 +245,8 @@ int cmd_snapshot(int argc, char **argv)
 	ret = target_available(&why);
 	if (ret)
 		return complain_why(&why);
-	ret = live_open_to_change(&live, snapshot.device, &why);
+	ret = live_open_for(&live, snapshot.device, snapshot.format.dry_run,
+			    &why);
 	if (!ret)
 		ret = line_split(&line, live.table, &why);
 	if (!ret) {
@@ -208,33 +263,50 @@ int cmd_snapshot(int argc, char **argv)
 }
 
 /* Say of one device of a dropped layer whether it is free. */
-static void report_device(const char *layer, const char *devno)
+static void report_device(const char *layer, const char *devno,
+			  const struct release_options *options)
 {
-	struct dm_chain_why why;
+	struct json_object *object;
+	struct dm_chain_why why = { "" };
 	struct device dev;
 	char *path = devno_path(devno);
+	/* In a dry run this very device still has it. */
+	bool unused = !options->dry_run &&
+		      !device_open(&dev, path, DEVICE_EXCL, &why);
 
-	if (device_open(&dev, path, DEVICE_EXCL, &why)) {
-		printf("  %s  layer %s, not free: %s\n", path, layer, why.text);
-	} else {
+	if (options->array) {
+		object = json_object_new_object();
+		json_text(object, "layer", layer);
+		json_text(object, "device", path);
+		json_flag(object, "free", unused);
+		json_text(object, "user", *why.text ? why.text : NULL);
+		json_object_array_add(options->array, object);
+	} else if (options->dry_run) {
+		printf("  %s  layer %s\n", path, layer);
+	} else if (unused) {
 		printf("  %s  layer %s, free\n", path, layer);
-		device_close(&dev);
+	} else {
+		printf("  %s  layer %s, not free: %s\n", path, layer, why.text);
 	}
+	if (unused)
+		device_close(&dev);
 	free(path);
 }
 
-static void report_layer(const struct reply_line *line)
+static void report_layer(const struct reply_line *line,
+			 const struct release_options *options)
 {
 	const char *name = reply_get(line, "name");
 	const char *data = reply_get(line, "data");
 	const char *meta = reply_get(line, "metadata");
 
-	report_device(name, data);
+	report_device(name, data, options);
 	if (strcmp(meta, "-") && strcmp(meta, data))
-		report_device(name, meta);
+		report_device(name, meta, options);
 }
 
-int release_layers(const char *name, bool quiet, struct dm_chain_why *why)
+int release_layers(const char *name, const struct release_options *options,
+		   struct dm_chain_why *why)
 {
 	struct reply layers;
 	struct live live;
@@ -246,7 +318,7 @@ int release_layers(const char *name, bool quiet, struct dm_chain_why *why)
 	if (ret)
 		return ret;
 	if (!reply_find(&layers, "state", "releasable")) {
-		if (!quiet)
+		if (!options->quiet && !options->array)
 			printf("%s: nothing to release\n", name);
 		goto out;
 	}
@@ -255,15 +327,19 @@ int release_layers(const char *name, bool quiet, struct dm_chain_why *why)
 	 * The table that the target shows has only the layers it needs. Looked
 	 * at after the list of layers, it has none of those called releasable.
 	 */
-	ret = live_open_to_change(&live, name, why);
-	if (!ret)
+	ret = live_open_for(&live, name, options->dry_run, why);
+	if (!ret && !options->dry_run)
 		ret = live_replace(&live, live.sectors, live.table, false, why);
 	if (ret)
 		goto out;
-	printf("%s: released\n", name);
+	if (!options->array)
+		printf(options->dry_run ? "%s would let go of:\n" :
+		       "%s: released\n", name);
 	for (i = 0; i < layers.nr; i++)
 		if (!strcmp(reply_get(&layers.line[i], "state"), "releasable"))
-			report_layer(&layers.line[i]);
+			report_layer(&layers.line[i], options);
+	if (options->dry_run && !options->array)
+		puts("nothing was changed");
 out:
 	reply_free(&layers);
 	live_close(&live);
@@ -273,15 +349,37 @@ out:
 int cmd_release(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "dry-run", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 }
 	};
+	struct release_options release = { 0 };
+	struct json_object *object = NULL;
 	struct dm_chain_why why;
+	bool json = false;
+	int c;
 
-	if (next_option(argc, argv, options) != -1 ||
-	    !operands_ok(argc, argv, 1, 1))
+	while ((c = next_option(argc, argv, options)) != -1) {
+		if (c == '?')
+			return 1;
+		release.dry_run |= c == 'd';
+		json |= c == 'j';
+	}
+	if (!operands_ok(argc, argv, 1, 1))
 		return 1;
+	if (json) {
+		object = json_object_new_object();
+		json_flag(object, "dry-run", release.dry_run);
+		json_text(object, "device", argv[optind]);
+		release.array = json_object_new_array();
+		json_object_object_add(object, "released", release.array);
+	}
 	if (target_available(&why) ||
-	    release_layers(argv[optind], false, &why))
+	    release_layers(argv[optind], &release, &why)) {
+		json_object_put(object);
 		return complain_why(&why);
+	}
+	if (json)
+		print_json(object);
 	return 0;
 }

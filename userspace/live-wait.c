@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,6 +51,7 @@ struct waited_job {
  * @pace: of the plain lines
  * @columns: of the terminal, 0 if there is none
  * @drawn: there is a line on the terminal
+ * @json: print no progress
  * @events: dm's
  * @signals: what interrupts
  */
@@ -63,6 +63,7 @@ struct waiting {
 	struct progress_pace pace;
 	unsigned int columns;
 	bool drawn;
+	bool json;
 	int events;
 	int signals;
 };
@@ -73,17 +74,6 @@ static u64 now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
-}
-
-static unsigned int terminal_columns(void)
-{
-	struct winsize size;
-
-	if (!isatty(STDOUT_FILENO))
-		return 0;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col < 20)
-		return 80;
-	return size.ws_col;
 }
 
 static void erase_line(struct waiting *waiting)
@@ -97,6 +87,8 @@ static void show_progress(struct waiting *waiting)
 {
 	char text[512];
 
+	if (waiting->json)
+		return;
 	if (waiting->columns) {
 		progress_line(&waiting->progress, waiting->columns, text,
 			      sizeof(text));
@@ -240,7 +232,7 @@ static int look_up_result(struct waiting *waiting, struct waited_job *job,
 		job_ended(job, line);
 	else
 		ret = dm_chain_refuse(why, -ENOENT,
-				      "%s has no job %s, and no result of one",
+				      "%s has no job %s, and no result of one: \"chainsetup jobs\" shows the jobs, with --last the results",
 				      waiting->name, job->id);
 	reply_free(&last);
 	return ret;
@@ -327,11 +319,13 @@ static int report_job(const struct waiting *waiting,
 
 	switch (job->end) {
 	case JOB_COMPLETED:
+		if (waiting->json)
+			return 0;
 		puts(progress_line(&job->result, waiting->columns, text,
 				   sizeof(text)));
 		return 0;
 	case JOB_CANCELLED:
-		return complain("job %s was cancelled", job->id);
+		return complain("job %s was cancelled: a new stream copies the rest", job->id);
 	default:
 		return complain("job %s has failed at byte %llu: %s; a new stream copies the rest",
 				job->id, job->offset,
@@ -344,17 +338,44 @@ static int report(const struct waiting *waiting)
 	unsigned int i;
 	int status = 0;
 
-	if (!waiting->nr)
+	if (!waiting->nr && !waiting->json)
 		printf("%s: no job to wait for\n", waiting->name);
 	for (i = 0; i < waiting->nr; i++) {
 		const struct waited_job *job = &waiting->job[i];
 
 		status |= report_job(waiting, job);
-		if (job->dismiss)
+		if (job->dismiss && !waiting->json)
 			printf("job %s stays listed until \"chainsetup job dismiss %s %s\"\n",
 			       job->id, waiting->name, job->id);
 	}
 	return status;
+}
+
+static void report_json(const struct waiting *waiting,
+			struct json_object *array)
+{
+	static const char * const ends[] = {
+		[JOB_COMPLETED] = "completed",
+		[JOB_CANCELLED] = "cancelled",
+		[JOB_FAILED] = "failed",
+	};
+	struct json_object *object;
+	unsigned int i;
+
+	for (i = 0; i < waiting->nr; i++) {
+		const struct waited_job *job = &waiting->job[i];
+
+		object = json_object_new_object();
+		json_text(object, "id", job->id);
+		json_text(object, "result", ends[job->end]);
+		json_number(object, "error", job->error);
+		json_number(object, "offset", job->offset);
+		json_number(object, "copied", job->result.copied);
+		json_number(object, "zeroed", job->result.zeroed);
+		json_number(object, "skipped", job->result.skipped);
+		json_flag(object, "listed", job->dismiss);
+		json_object_array_add(array, object);
+	}
 }
 
 static int report_interrupt(const struct waiting *waiting)
@@ -396,15 +417,24 @@ int hold_interrupts(void)
 	return signalfd(-1, &interrupts, SFD_CLOEXEC);
 }
 
-int wait_jobs(const char *name, const char *id, int signals)
+int wait_jobs(const char *name, const char *id, int signals, bool json)
 {
 	struct waiting waiting = {
-		.name = name, .events = -1, .signals = signals
+		.name = name, .events = -1, .signals = signals, .json = json,
+	};
+	struct json_object *object = json_object_new_object();
+	struct json_object *jobs = json_object_new_array();
+	struct json_object *released = json_object_new_array();
+	struct release_options release = {
+		.quiet = true, .array = json ? released : NULL,
 	};
 	struct dm_chain_why why = { "" };
 	int ret, status = 0;
 
-	waiting.columns = terminal_columns();
+	json_text(object, "device", name);
+	json_object_object_add(object, "jobs", jobs);
+	json_object_object_add(object, "released", released);
+	waiting.columns = isatty(STDOUT_FILENO) ? terminal_width() : 0;
 
 	ret = choose_jobs(&waiting, id, &why);
 	if (!ret) {
@@ -421,8 +451,13 @@ int wait_jobs(const char *name, const char *id, int signals)
 		status = complain_why(&why);
 	else
 		status = report(&waiting);
-	if (!ret && release_layers(name, true, &why))
-		status = complain("%s", why.text);
+	if (!ret && release_layers(name, &release, &why))
+		status = complain_why(&why);
+	if (!ret && json) {
+		report_json(&waiting, jobs);
+		print_json(json_object_get(object));
+	}
+	json_object_put(object);
 
 	if (waiting.events >= 0)
 		close(waiting.events);
@@ -435,16 +470,23 @@ int wait_jobs(const char *name, const char *id, int signals)
 int cmd_wait(int argc, char **argv)
 {
 	static const struct option words[] = {
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 }
 	};
 	struct dm_chain_why why = { "" };
+	bool json = false;
+	int c;
 
-	if (next_option(argc, argv, words) != -1 ||
-	    !operands_ok(argc, argv, 1, 2))
+	while ((c = next_option(argc, argv, words)) != -1) {
+		if (c == '?')
+			return 1;
+		json = true;
+	}
+	if (!operands_ok(argc, argv, 1, 2))
 		return 1;
 	if (target_available(&why))
 		return complain_why(&why);
 	return wait_jobs(argv[optind],
 			 optind + 1 < argc ? argv[optind + 1] : NULL,
-			 hold_interrupts());
+			 hold_interrupts(), json);
 }

@@ -6,6 +6,7 @@
 #define CHAINSETUP_LIVE_H
 
 #include "dm.h"
+#include "json.h"
 #include "reply.h"
 
 int cmd_open(int argc, char **argv);
@@ -25,6 +26,7 @@ int cmd_job(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
 int cmd_monitor(int argc, char **argv);
 int cmd_resize(int argc, char **argv);
+int cmd_tree(int argc, char **argv);
 
 /* Send a query and take its answer apart; reply_free() it. */
 int live_query(const char *name, const char *message, struct reply *reply,
@@ -56,9 +58,6 @@ int show_metrics(const char *device, const char *path);
 void lines_json(const struct reply *reply, const char *device,
 		struct json_object *array);
 
-/* Print a JSON value for people who read JSON, and forget it. */
-void print_json(struct json_object *value);
-
 /* A number of bytes of a line, for people. @text has room for 32 bytes. */
 const char *line_size(const struct reply_line *line, const char *key,
 		      char *text);
@@ -70,6 +69,10 @@ const char *line_size(const struct reply_line *line, const char *key,
  */
 int estimate_check(const struct reply_line *estimate,
 		   const struct reply_line *top, struct dm_chain_why *why);
+
+/* Print an estimate, and what there is room on for @top. */
+void estimate_text(const struct reply_line *estimate,
+		   const struct reply_line *top);
 
 /* Print the ranges that a job could not copy. */
 int show_failed(const char *device, const char *id, bool json,
@@ -90,6 +93,10 @@ void message_init(struct message *message, const char *word);
 
 /* Add a word, and another one if @value is not NULL. */
 void message_add(struct message *message, const char *word, const char *value);
+
+/* Does the target's own parser take it? */
+int message_check(const struct message *message, struct dm_chain_why *why);
+void message_free(struct message *message);
 
 /**
  * message_run() - check a message with the target's own parser and send it
@@ -118,6 +125,10 @@ int live_changeable(const struct live *live, struct dm_chain_why *why);
 int live_open_to_change(struct live *live, const char *name,
 			struct dm_chain_why *why);
 
+/* The same, but if @dry_run without the lock: nothing is going to be changed. */
+int live_open_for(struct live *live, const char *name, bool dry_run,
+		  struct dm_chain_why *why);
+
 /**
  * live_unchanged() - may the table that was loaded become live?
  * @live: what it was made from; the device is suspended now
@@ -130,13 +141,25 @@ int live_unchanged(const struct live *live, const char *table,
 		   struct dm_chain_why *why);
 
 /**
+ * struct release_options - how to release
+ * @quiet: say nothing if there is nothing to release
+ * @dry_run: only say what would be let go
+ * @array: gets an object for each device that is free now; NULL = print
+ */
+struct release_options {
+	bool quiet;
+	bool dry_run;
+	struct json_object *array;
+};
+
+/**
  * release_layers() - drop what finished jobs have made superfluous
  * @name: of the device
- * @quiet: say nothing if there is nothing to release
  *
  * Prints the devices that are free now. Return: 0 or a negative errno.
  */
-int release_layers(const char *name, bool quiet, struct dm_chain_why *why);
+int release_layers(const char *name, const struct release_options *options,
+		   struct dm_chain_why *why);
 
 /**
  * hold_interrupts() - let SIGINT and the like wait for wait_jobs()
@@ -150,10 +173,11 @@ int hold_interrupts(void);
  * @name: of the device
  * @id: of the job; NULL = every job that is live now
  * @signals: of hold_interrupts()
+ * @json: print no progress, and the results as an object
  *
  * Return: exit status; whatever went wrong has been printed.
  */
-int wait_jobs(const char *name, const char *id, int signals);
+int wait_jobs(const char *name, const char *id, int signals, bool json);
 
 /**
  * chaintab_outdated() - say so if /etc/chaintab names another active layer

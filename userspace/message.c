@@ -41,14 +41,27 @@ static char *join(const struct message *message)
 	return text;
 }
 
+int message_check(const struct message *message, struct dm_chain_why *why)
+{
+	struct dm_chain_msg parsed;
+
+	return dm_chain_parse_message(message->nr, (char **)message->word,
+				      &parsed, why);
+}
+
+void message_free(struct message *message)
+{
+	while (message->nr)
+		free(message->word[--message->nr]);
+}
+
 int message_run(struct message *message, const char *name, struct reply *reply,
 		struct dm_chain_why *why)
 {
 	char *text, *answer = NULL;
-	struct dm_chain_msg parsed;
 	int ret;
 
-	ret = dm_chain_parse_message(message->nr, message->word, &parsed, why);
+	ret = message_check(message, why);
 	if (!ret) {
 		text = join(message);
 		ret = live_message(name, text, &answer, why);
@@ -57,7 +70,6 @@ int message_run(struct message *message, const char *name, struct reply *reply,
 	if (!ret && reply)
 		ret = reply_parse(reply, answer, why);
 	free(answer);
-	while (message->nr)
-		free(message->word[--message->nr]);
+	message_free(message);
 	return ret;
 }

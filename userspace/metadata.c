@@ -130,7 +130,7 @@ static int open_separate(struct layer *layer, const char *data,
 				       "%s does not say where its data device is: open the chain with --layer %s=DATA,%s",
 				       layer->meta.path, uuid, layer->meta.path);
 	ret = device_open(&layer->data, data ? data : layer->sb.data_path,
-			  flags & (DEVICE_WRITE | DEVICE_EXCL), &reason);
+			  flags & (DEVICE_WRITE | DEVICE_EXCL | DEVICE_DRY), &reason);
 	if (ret && data)
 		return dm_chain_refuse(why, ret, "the data device of %s: %s",
 				       layer->meta.path, reason.text);
@@ -141,7 +141,7 @@ static int open_separate(struct layer *layer, const char *data,
 				       layer->meta.path);
 	if (device_same(&layer->data, &layer->meta))
 		return dm_chain_refuse(why, -EINVAL,
-				       "%s is named both as data and as metadata device of a layer that keeps them apart",
+				       "%s is named both as data and as metadata device of a layer that keeps them apart: name the one with the data",
 				       layer->data.path);
 	return 0;
 }
@@ -220,7 +220,7 @@ static int open_meta(struct layer *layer, const char *path, unsigned int flags,
 		return dm_chain_refuse(why, ret, "%s: %s", path, reason.text);
 	if (layer->geo.end > layer->meta.size)
 		return dm_chain_refuse(why, -EINVAL,
-				       "%s has %llu bytes, but the metadata of its layer takes %llu",
+				       "%s has %llu bytes, but the metadata of its layer takes %llu: it was shrunk, or it is the wrong device",
 				       path, layer->meta.size, layer->geo.end);
 	return 0;
 }
@@ -232,7 +232,7 @@ int layer_open(struct layer *layer, const char *path, const char *data,
 
 	*layer = (struct layer) { .data.fd = -1 };
 	ret = device_open(&layer->meta, path,
-			  flags & (DEVICE_WRITE | DEVICE_EXCL), why);
+			  flags & (DEVICE_WRITE | DEVICE_EXCL | DEVICE_DRY), why);
 	if (ret)
 		return ret;
 	ret = open_meta(layer, path, flags, why);
@@ -344,7 +344,7 @@ int layer_load_map(struct layer *layer, struct dm_chain_why *why)
 				continue;
 			if (index >= layer->geo.map_pages)
 				return dm_chain_refuse(why, -EBADMSG,
-						       "%s: directory page %u names map page %u, but there are %u",
+						       "%s: directory page %u names map page %u, but there are %u: \"chainsetup repair\" says more",
 						       layer->meta.path, d, index,
 						       layer->geo.map_pages);
 			ret = pick_page(layer, DM_CHAIN_MAP_MAGIC, index, map,

@@ -143,11 +143,12 @@ static int scan_pages(struct inspection *in, const struct finding *f,
 		if (s.unreadable[0] || s.unreadable[1] ||
 		    s.kind[0] == DM_CHAIN_SLOT_TORN ||
 		    s.kind[1] == DM_CHAIN_SLOT_TORN)
-			printf("%s: map page %u is not taken, though something of one is there\n",
-			       in->path, first + n);
+			inspect_say(in,
+				    "map page %u is not taken, though something of one is there",
+				    first + n);
 	}
-	printf("%s: directory page %u: %u map pages are there\n", in->path,
-	       f->index, found);
+	inspect_say(in, "directory page %u: %u map pages are there", f->index,
+		    found);
 	dm_chain_page_seal(&page, f->magic, layer->sb.uuid, f->index,
 			   layer->sb.seq);
 	return write_both(in, f, &page, f->usable & 1, why);

@@ -31,7 +31,7 @@ static int parse_line(struct reply_line *line, char *text,
 		value = strchr(word, '=');
 		if (!value || value == word)
 			return dm_chain_refuse(why, -EPROTO,
-					       "the target answered \"%.64s\" where key=value was expected",
+					       "the target answered \"%.64s\" where key=value was expected: is chainsetup older than the module?",
 					       word);
 		*value++ = 0;
 		line->pair[line->nr].key = word;
@@ -189,7 +189,7 @@ int map_parse(const char *text, struct map_run **run, unsigned int *nr,
 	}
 	if (ret) {
 		dm_chain_refuse(why, ret,
-				"the target's answer to \"map\" is not understood");
+				"the target's answer to \"map\" is not understood: is chainsetup older than the module?");
 		free(*run);
 		*run = NULL;
 	}
@@ -289,7 +289,7 @@ int status_parse(struct status *status, const char *params,
 bad:
 	status_free(status);
 	return dm_chain_refuse(why, -EPROTO,
-			       "the target's status is not understood: %.200s",
+			       "the target's status is not understood, is chainsetup older than the module? %.200s",
 			       params);
 }
 

@@ -63,19 +63,25 @@ static char *node_path(const char *name)
 	return path;
 }
 
-static bool carries(const char *path, const u8 *uuid)
+/* The superblock on a device; false if it has none. */
+static bool read_super(const char *path, struct dm_chain_sb *sb)
 {
-	struct dm_chain_sb sb;
 	struct device dev;
 	unsigned int slot;
 	bool yes;
 
 	if (device_open(&dev, path, 0, NULL))
 		return false;
-	yes = !super_read(&dev, &sb, &slot, NULL) &&
-	      !memcmp(sb.uuid, uuid, DM_CHAIN_UUID_LEN);
+	yes = !super_read(&dev, sb, &slot, NULL);
 	device_close(&dev);
 	return yes;
+}
+
+static bool carries(const char *path, const u8 *uuid)
+{
+	struct dm_chain_sb sb;
+
+	return read_super(path, &sb) && !memcmp(sb.uuid, uuid, DM_CHAIN_UUID_LEN);
 }
 
 /* Is the device or file @lower what the block device @upper is made of? */
@@ -146,10 +152,71 @@ static void scan_devices(struct found **list, const u8 *uuid)
 	closedir(dir);
 }
 
+static void free_found(struct found *list)
+{
+	struct found *entry;
+
+	while ((entry = list)) {
+		list = entry->next;
+		free(entry->path);
+		free(entry);
+	}
+}
+
+static void report(const u8 *uuid,
+		   void (*found)(const char *path, const struct dm_chain_sb *sb,
+				 void *context),
+		   void *context)
+{
+	struct found *list = NULL, *entry;
+	struct dm_chain_sb sb;
+
+	scan_devices(&list, uuid);
+	for (entry = list; entry; entry = entry->next)
+		if (read_super(entry->path, &sb))
+			found(entry->path, &sb, context);
+	free_found(list);
+}
+
+void scan_layers(void (*found)(const char *path, const struct dm_chain_sb *sb,
+			       void *context),
+		 void *context)
+{
+	u8 (*uuid)[DM_CHAIN_UUID_LEN] = NULL;
+	DIR *dir = opendir("/sys/class/block");
+	unsigned int nr = 0, i;
+	struct dm_chain_sb sb;
+	struct dirent *entry;
+	char *path;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || !worth_reading(entry->d_name))
+			continue;
+		path = node_path(entry->d_name);
+		if (read_super(path, &sb)) {
+			for (i = 0; i < nr; i++)
+				if (!memcmp(uuid[i], sb.uuid, sizeof(sb.uuid)))
+					break;
+			if (i == nr) {
+				uuid = realloc(uuid, (nr + 1) * sizeof(*uuid));
+				if (!uuid)
+					exit(complain("out of memory"));
+				memcpy(uuid[nr++], sb.uuid, sizeof(sb.uuid));
+			}
+		}
+		free(path);
+	}
+	if (dir)
+		closedir(dir);
+	for (i = 0; i < nr; i++)
+		report(uuid[i], found, context);
+	free(uuid);
+}
+
 int find_layer(const u8 *uuid, const char *path_hint, char **path,
 	       struct dm_chain_why *why)
 {
-	struct found *list = NULL, *entry;
+	struct found *list = NULL;
 	char text[DM_CHAIN_UUID_TEXT];
 	int ret = 0;
 
@@ -159,7 +226,8 @@ int find_layer(const u8 *uuid, const char *path_hint, char **path,
 		add_found(&list, xstrdup(path_hint), uuid);
 	scan_devices(&list, uuid);
 	if (!list)
-		ret = dm_chain_refuse(why, -ENODEV, "no device carries the layer %s%s%s",
+		ret = dm_chain_refuse(why, -ENODEV,
+				      "no device carries the layer %s%s%s: attach the device, or say where the layer is with --layer",
 				      text, *path_hint ? ", last seen at " : "",
 				      path_hint);
 	else if (list->next)
@@ -168,11 +236,7 @@ int find_layer(const u8 *uuid, const char *path_hint, char **path,
 				      text, list->path, list->next->path);
 	else
 		*path = xstrdup(list->path);
-	while ((entry = list)) {
-		list = entry->next;
-		free(entry->path);
-		free(entry);
-	}
+	free_found(list);
 	return ret;
 }
 

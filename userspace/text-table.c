@@ -55,7 +55,7 @@ void text_table_print(struct text_table *table)
 
 	for (row = 0; row < table->rows; row++) {
 		for (i = 0; i < table->columns; i++) {
-			n = strlen(table->cell[row * table->columns + i]);
+			n = text_width(table->cell[row * table->columns + i]);
 			if (n > width[i])
 				width[i] = n;
 		}
@@ -63,11 +63,21 @@ void text_table_print(struct text_table *table)
 	for (row = 0; row < table->rows && table->rows > 1; row++) {
 		char **cell = &table->cell[row * table->columns];
 
+		if (!row)
+			fputs(tint_on(TINT_HEADING), stdout);
 		/* No blanks behind the last column. */
 		for (i = 0; i < table->columns - 1; i++)
-			printf("%-*s  ", (int)width[i], cell[i]);
-		puts(cell[i]);
+			printf("%s%*s  ", cell[i],
+			       (int)(width[i] - text_width(cell[i])), "");
+		printf("%s%s\n", cell[i], row ? "" : tint_off());
 	}
+	text_table_free(table);
+}
+
+void text_table_free(struct text_table *table)
+{
+	unsigned int i;
+
 	for (i = 0; i < table->rows * table->columns; i++)
 		free(table->cell[i]);
 	free(table->cell);

@@ -28,4 +28,7 @@ void text_table_row(struct text_table *table, ...);
 /* Print to stdout and forget the rows. A table of a heading only is not shown. */
 void text_table_print(struct text_table *table);
 
+/* Forget the rows. */
+void text_table_free(struct text_table *table);
+
 #endif

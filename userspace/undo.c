@@ -105,7 +105,7 @@ int undo_save(const struct rehearsal *rehearsal, const char *path,
 	free(head);
 	if (ret == -EEXIST)
 		return dm_chain_refuse(why, ret,
-				       "%s exists already: an undo file is never overwritten",
+				       "%s exists already: an undo file is never overwritten: name a new one",
 				       path);
 	if (ret)
 		return dm_chain_refuse(why, ret, "the undo file %s cannot be written: %s",

@@ -73,7 +73,7 @@ int parse_size(const char *text, u64 *size, struct dm_chain_why *why)
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (errno)
-		return dm_chain_refuse(why, -ERANGE, "%s is too large", text);
+		return dm_chain_refuse(why, -ERANGE, "%s is too large for a size", text);
 	if (*end) {
 		unit = strchr(units, toupper((unsigned char)*end));
 		if (!unit || end[1])
@@ -83,7 +83,7 @@ int parse_size(const char *text, u64 *size, struct dm_chain_why *why)
 		shift = 10 * (unit - units + 1);
 	}
 	if (value > (~0ULL >> 1) >> shift)
-		return dm_chain_refuse(why, -ERANGE, "%s is too large", text);
+		return dm_chain_refuse(why, -ERANGE, "%s is too large for a size", text);
 	*size = value << shift;
 	return 0;
 }
@@ -99,21 +99,6 @@ int parse_device_size(const char *text, u64 *size, struct dm_chain_why *why)
 				       "%s is not a device's size: it has to be a multiple of 512 bytes, and not 0",
 				       text);
 	return 0;
-}
-
-const char *human_size(u64 size, char *text)
-{
-	static const char * const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	unsigned int i = 0;
-	double value = size;
-
-	while (value >= 1024 && i < 4) {
-		value /= 1024;
-		i++;
-	}
-	snprintf(text, 32, value == (u64)value ? "%.0f %s" : "%.1f %s", value,
-		 units[i]);
-	return text;
 }
 
 bool read_line(const char *path, char *text, size_t size)
@@ -132,17 +117,34 @@ bool read_line(const char *path, char *text, size_t size)
 
 int next_option(int argc, char **argv, const struct option *options)
 {
+	unsigned int nr = 0;
+	struct option *all;
 	const char *word;
 	int c;
 
+	while (options[nr].name)
+		nr++;
+	all = xalloc(nr + nr_common_options + 1, sizeof(*all));
+	memcpy(all, options, nr * sizeof(*all));
+	memcpy(all + nr, common_options, nr_common_options * sizeof(*all));
 	opterr = 0;
-	c = getopt_long(argc, argv, ":", options, NULL);
+	do {
+		c = getopt_long(argc, argv, ":", all, NULL);
+		if ((c == OPTION_BYTES || c == OPTION_COLOR) &&
+		    !common_option(c, optarg)) {
+			complain("%s: --color %s: it is auto, always or never",
+				 argv[0], optarg);
+			free(all);
+			return '?';
+		}
+	} while (c == OPTION_BYTES || c == OPTION_COLOR);
+	free(all);
 	/* In a cluster of short options the word is not passed yet. */
 	word = argv[optind - 1][0] == '-' ? argv[optind - 1] : argv[optind];
 	if (c == ':')
-		complain("%s: %s needs a value", argv[0], word);
+		complain("%s: %s needs a value; see --help", argv[0], word);
 	else if (c == '?')
-		complain("%s: unknown or ambiguous option %s, or one that takes no value",
+		complain("%s: unknown or ambiguous option %s, or one without a value; see --help",
 			 argv[0], word);
 	return c == ':' ? '?' : c;
 }
@@ -152,10 +154,10 @@ bool operands_ok(int argc, char **argv, int min, int max)
 	int n = argc - optind;
 
 	if (n < min)
-		complain("%s: %s is missing; try chainsetup --help", argv[0],
+		complain("%s: %s is missing; see --help", argv[0],
 			 n ? "an operand" : "the device");
 	else if (n > max)
-		complain("%s: there is a word too much: %s", argv[0],
-			 argv[optind + max]);
+		complain("%s: there is a word too much: %s; see --help",
+			 argv[0], argv[optind + max]);
 	return n >= min && n <= max;
 }

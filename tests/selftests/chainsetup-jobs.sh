@@ -8,7 +8,7 @@ test_stream_base()
 {
 	chain
 	ok chainsetup stream "$name" --base base --wait
-	matches result "$out" "E: 100%  3 MiB copied  completed"
+	matches result "$out" "E: 100%  3M copied  completed"
 	matches release "$out" "$B  layer B, free"
 	matches release "$out" "$C  layer C, free"
 	[[ $out != *"$A "* ]] || wrong "the base was released: $out"
@@ -81,7 +81,7 @@ test_job_verbs()
 	ok chainsetup job set-speed "$name" E 0
 	ok chainsetup job resume "$name" E
 	ok chainsetup wait "$name" E
-	matches wait "$out" "E: 100%  3 MiB copied  completed"
+	matches wait "$out" "E: 100%  3M copied  completed"
 	same layers "$(layers_of "$name")" "base E"
 	# The result is still known.
 	ok chainsetup wait "$name" E
@@ -137,7 +137,7 @@ test_progress_bar()
 	matches "on a terminal" "$(cat "$scratch/typescript")" \
 		'E \[=*>? *\] +[0-9]+%.*B/s  [0-9-]+:[0-9-]+ left'
 	matches "at the end" "$(cat "$scratch/typescript")" \
-		'E \[=+\] 100%  3 MiB copied  completed'
+		'E \[=+\] 100%  3M copied  completed'
 	ok chainsetup close "$name"
 }
 
@@ -249,7 +249,7 @@ test_jobs_last()
 	same "no result yet" "$out" ""
 	ok chainsetup stream "$name" --base base --job mine --wait
 	ok chainsetup jobs "$name" --last
-	matches result "$out" "E +mine +stream +completed +base +8 MiB +8 MiB +3 MiB"
+	matches result "$out" "E +mine +stream +completed +base +8M +8M +3M"
 	ok chainsetup jobs --last --json
 	same json "$(json 'x[0]["layer"], x[0]["id"], x[0]["status"], x[0]["copied"], x[0]["error"]')" \
 		"E mine completed 3145728 0"
@@ -280,14 +280,14 @@ test_dismiss()
 {
 	chain
 	ok chainsetup stream "$name" --base base --auto-dismiss off --wait
-	matches wait "$out" "E: 100%  3 MiB copied  completed"
+	matches wait "$out" "E: 100%  3M copied  completed"
 	matches hint "$out" "job dismiss $name E"
 	same layers "$(layers_of "$name")" "base E"
 	ok chainsetup jobs "$name"
 	matches jobs "$out" "E +stream +concluded +E +base"
 	refused "'E' exists already" chainsetup stream "$name"
 	ok chainsetup wait "$name"
-	matches "wait again" "$out" "E: 100%  3 MiB copied  completed"
+	matches "wait again" "$out" "E: 100%  3M copied  completed"
 	ok chainsetup job dismiss "$name" E
 	ok chainsetup jobs "$name"
 	same "no job is left" "$out" ""
@@ -351,8 +351,9 @@ test_ignore_and_failed()
 		"not copied: layer E, [0-9]+ bytes at 4194304: Input/output error"
 	same layers "$(layers_of "$name")" "base B C E"
 	ok chainsetup job failed "$name" E
-	matches failed "$out" "E +4194304 +[0-9]+ +Input/output error"
-	ok chainsetup job failed "$name" E --json
+	matches failed "$out" "E +4M +[0-9]+K? +Input/output error"
+	fits job failed "$name" E
+	fits_end
 	same json "$(json 'x[0]["layer"], x[0]["offset"], x[0]["error"], sum(r["length"] for r in x)')" \
 		"E 4194304 5 1048576"
 	ok chainsetup job dismiss "$name" E
@@ -360,7 +361,7 @@ test_ignore_and_failed()
 	# Only what is missing is copied the next time.
 	reload_below e "$mended"
 	ok chainsetup stream "$name" --base base --wait
-	matches wait "$out" "E: 100%  1 MiB copied  completed"
+	matches wait "$out" "E: 100%  1M copied  completed"
 	same view "$(view "/dev/mapper/$name")" "AABBC..."
 }
 
@@ -441,11 +442,11 @@ test_no_room_in_pool()
 	ok chainsetup format --backing "$A" --name E "$E"
 	ok chainsetup open "$name" "$E"
 	ok chainsetup estimate "$name"
-	matches estimate "$out" "thin pool $name-pool: 3\.[0-9] MiB free"
+	matches estimate "$out" "thin pool $name-pool: 3\.[0-9]M free"
 	ok chainsetup estimate "$name" --json
 	same json "$(json 'x["need"], x["rests-on"][0]["kind"], x["rests-on"][0]["name"], x["rests-on"][0]["trouble"]')" \
 		"$((SIZE << 20)) thin-pool $name-pool None"
-	refused "up to 8 MiB .* layer E, but thin pool $name-pool has room for [34][0-9.]* MiB: extend the pool" \
+	refused "up to 8M .* layer E, but thin pool $name-pool has room for [34][0-9.]*M: extend the pool" \
 		chainsetup stream "$name" --wait
 	same "no job" "$(job_field id)" ""
 	# Most of it is zeros, so that it fits nevertheless.
@@ -490,7 +491,7 @@ test_no_room_for_file()
 	fill "$A" A 0 2
 	ok chainsetup format --backing "$A" --name E "$E"
 	ok chainsetup open "$name" "$E"
-	refused "the file system of $scratch/dev.small/file has room for [34].* MiB: make room" \
+	refused "the file system of $scratch/dev.small/file has room for [34].*M: make room" \
 		chainsetup stream "$name"
 	ok chainsetup stream "$name" --force --wait
 	same view "$(view "/dev/mapper/$name")" "AA......"

@@ -55,6 +55,28 @@ same()
 	[ "$2" = "$3" ] || wrong "$1: \"$2\" instead of \"$3\""
 }
 
+# fits COMMAND...: has to succeed; its JSON is held against the schema by fits_end,
+# which starts Python only once.
+outputs=()
+fits()
+{
+	local file=$scratch/json.${#outputs[@]}
+
+	ok chainsetup "$@" --json
+	printf '%s\n' "$out" >"$file"
+	outputs+=("$1" "$file")
+}
+
+fits_end()
+{
+	local errors
+
+	errors=$(python3 "$(dirname "${BASH_SOURCE[0]}")/../tools/schema.py" \
+		"${outputs[@]}" 2>&1) || wrong "$errors"
+	rm -f "$scratch"/json.*
+	outputs=()
+}
+
 # matches WHAT GOT PATTERN
 matches()
 {

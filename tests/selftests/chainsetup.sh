@@ -198,7 +198,7 @@ test_list()
 	same "empty list" "$out" ""
 	chain
 	ok chainsetup list
-	matches list "$out" "$name +E +8 MiB +4 +0"
+	matches list "$out" "$name +E +8M +4 +0"
 	ok chainsetup list --json
 	same json "$(json 'len(x), x[0]["device"], x[0]["active"], x[0]["layers"], x[0]["size"]')" \
 		"1 $name E 4 $((SIZE << 20))"
@@ -218,7 +218,7 @@ test_status()
 {
 	chain
 	ok chainsetup status "$name"
-	matches status "$out" "$name  8 MiB  rw"
+	matches status "$out" "$name  8M  rw"
 	matches picture "$out" "\[base\] <- \[B\] <- \[C\] <- \[E\]"
 	ok chainsetup status --json
 	same json "$(json 'x[0]["mode"], x[0]["block-size"], x[0]["allocated-blocks"], x[0]["total-blocks"], [l["name"] for l in x[0]["layers"]], x[0]["jobs"]')" \
@@ -233,8 +233,8 @@ test_layers()
 {
 	chain
 	ok chainsetup layers "$name"
-	matches layers "$out" "base +backing +8 MiB"
-	matches layers "$out" "E +active +8 MiB +1 MiB +0 B +C +$E +inline"
+	matches layers "$out" "base +backing +8M"
+	matches layers "$out" "E +active +8M +1M +0B +C +$E +inline"
 	ok chainsetup layers "$name" --json
 	same json "$(json '[(l["name"], l["state"], l["allocated"], l["backing"]) for l in x]')" \
 		"[('base', 'backing', $((SIZE << 20)), '-'), ('B', 'backing', 2097152, 'base'), ('C', 'backing', 1048576, 'B'), ('E', 'active', 1048576, 'C')]"
@@ -248,8 +248,8 @@ test_map()
 	same json "$(json '[(r["start"] >> 20, r["length"] >> 20, r["layer"], r["zero"]) for r in x]')" \
 		"[(0, 2, 'base', False), (2, 2, 'B', False), (4, 1, 'C', False), (5, 1, 'E', False), (6, 1, 'E', True), (7, 1, 'base', False)]"
 	ok chainsetup map
-	matches map "$out" "5242880 +1048576 +E +data"
-	matches map "$out" "6291456 +1048576 +E +zero"
+	matches map "$out" "5M +1M +E +data"
+	matches map "$out" "6M +1M +E +zero"
 }
 
 # write_alternating DEVICE COUNT: every other block of 4 KiB.
@@ -278,7 +278,7 @@ test_estimate()
 {
 	chain
 	ok chainsetup estimate "$name" --base base
-	matches estimate "$out" "^data to copy 3 MiB"
+	matches estimate "$out" "^data to copy 3M"
 	ok chainsetup estimate "$name" --top C --json
 	same json "$(json 'x["data"]')" "$((7 << 20))"
 	refused "nowhere" chainsetup estimate "$name" --top nowhere
@@ -312,12 +312,12 @@ test_resize()
 	ok chainsetup format --backing "$A" --size "${SIZE}M" --name B "$B"
 	ok chainsetup open "$name" "$B"
 	ok chainsetup resize "$name" --size 10M
-	same resize "$out" "$name: 10 MiB, was 8 MiB"
+	same resize "$out" "$name: 10M, was 8M"
 	same size "$(blockdev --getsize64 "/dev/mapper/$name")" $((10 << 20))
 	ok chainsetup resize "$name"
-	same resize "$out" "$name: 12 MiB, was 10 MiB"
+	same resize "$out" "$name: 12M, was 10M"
 	ok chainsetup resize "$name"
-	same "nothing to gain" "$out" "$name: 12 MiB already"
+	same "nothing to gain" "$out" "$name: 12M already"
 	fill "/dev/mapper/$name" B 11
 	same "old part" "$(view "/dev/mapper/$name")" "A......."
 	same "new part" "$(view "/dev/mapper/$name" 12)" "A..........B"
@@ -336,7 +336,7 @@ test_resize_refusals()
 		chainsetup resize "$name" --size 4M
 	refused "layer E was formatted for at most 33554432 bytes" \
 		chainsetup resize "$name" --size 33M
-	refused "$E has 8 MiB for the data of layer E, not 9 MiB: enlarge it" \
+	refused "$E has 8M for the data of layer E, not 9M: enlarge it" \
 		chainsetup resize "$name" --size 9M
 	refused "multiple of 512" chainsetup resize "$name" --size 9000001
 	refused "no device nowhere" chainsetup resize nowhere

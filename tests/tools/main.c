@@ -32,6 +32,9 @@ int main(void)
 	run("room", room_tests, nr_room_tests);
 	run("stream", stream_tests, nr_stream_tests);
 	run("uevent", uevent_tests, nr_uevent_tests);
+	run("picture", picture_tests, nr_picture_tests);
+	run("tree", tree_tests, nr_tree_tests);
+	run("output", output_tests, nr_output_tests);
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed || !passed;
 }

@@ -40,7 +40,7 @@ static void test_plain(void **state)
 	char text[512];
 
 	assert_string_equal(progress_line(&half, 0, text, sizeof(text)),
-			    "E:  50%  256 MiB copied  64 MiB/s  1:02:05 left");
+			    "E:  50%  256M copied  64M/s  1:02:05 left");
 }
 
 static void test_unknown_rate(void **state)
@@ -51,7 +51,7 @@ static void test_unknown_rate(void **state)
 	begun.rate = 0;
 	begun.seconds_left = 0;
 	assert_string_equal(progress_line(&begun, 0, text, sizeof(text)),
-			    "E:  50%  256 MiB copied  0 B/s  -:-- left");
+			    "E:  50%  256M copied  0B/s  -:-- left");
 }
 
 static void test_note(void **state)
@@ -61,7 +61,7 @@ static void test_note(void **state)
 
 	snprintf(paused.note, sizeof(paused.note), "paused: no space");
 	assert_string_equal(progress_line(&paused, 0, text, sizeof(text)),
-			    "E:  50%  256 MiB copied  paused: no space");
+			    "E:  50%  256M copied  paused: no space");
 }
 
 static void test_bar(void **state)
@@ -69,9 +69,9 @@ static void test_bar(void **state)
 	struct progress done = half;
 	char text[512];
 
-	assert_string_equal(progress_line(&half, 70, text, sizeof(text)),
-			    "E [==========>         ]  50%  256 MiB copied  64 MiB/s  1:02:05 left");
-	assert_true(strlen(text) < 70);
+	assert_string_equal(progress_line(&half, 64, text, sizeof(text)),
+			    "E [==========>         ]  50%  256M copied  64M/s  1:02:05 left");
+	assert_true(strlen(text) < 64);
 	progress_line(&half, 500, text, sizeof(text));
 	assert_non_null(strstr(text, "[====================>                   ]"));
 	/* All done: no arrow. */
@@ -91,21 +91,21 @@ static void test_rest(void **state)
 	all.zeroed = 16 << 20;
 	all.skipped = 240 << 20;
 	assert_string_equal(progress_line(&all, 0, text, sizeof(text)),
-			    "E:  50%  256 MiB copied  64 MiB/s  1:02:05 left  2 errors  512 MiB remaining  16 MiB zeroed  240 MiB skipped");
+			    "E:  50%  256M copied  64M/s  1:02:05 left  2 errors  512M remaining  16M zeroed  240M skipped");
 	progress_line(&all, 200, text, sizeof(text));
 	assert_non_null(strstr(text, "skipped"));
-	assert_string_equal(progress_line(&all, 100, text, sizeof(text)),
-			    "E [==========>          ]  50%  256 MiB copied  64 MiB/s  1:02:05 left  2 errors  512 MiB remaining");
+	assert_string_equal(progress_line(&all, 91, text, sizeof(text)),
+			    "E [==========>          ]  50%  256M copied  64M/s  1:02:05 left  2 errors  512M remaining");
 	/* It would fit, but the bar would become too short. */
-	progress_line(&all, 90, text, sizeof(text));
+	progress_line(&all, 82, text, sizeof(text));
 	assert_null(strstr(text, "remaining"));
-	progress_line(&all, 80, text, sizeof(text));
+	progress_line(&all, 72, text, sizeof(text));
 	assert_non_null(strstr(text, "left  2 errors"));
 	assert_null(strstr(text, "remaining"));
 	all.failed = 1;
 	snprintf(all.note, sizeof(all.note), "paused");
 	assert_string_equal(progress_line(&all, 0, text, sizeof(text)),
-			    "E:  50%  256 MiB copied  paused  1 error  512 MiB remaining  16 MiB zeroed  240 MiB skipped");
+			    "E:  50%  256M copied  paused  1 error  512M remaining  16M zeroed  240M skipped");
 }
 
 /* No line is wider than the terminal: it would scroll. */

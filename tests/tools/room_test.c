@@ -137,8 +137,8 @@ static void test_too_little(void **state)
 	struct rooms rooms = pool_of(100 * MIB - 1, 10 * MIB);
 
 	assert_int_equal(room_check(&question, &rooms, &why), -ENOSPC);
-	assert_has(why.text, "100 MiB are to be copied to layer E");
-	assert_has(why.text, "thin pool vg-pool has room for 100.0 MiB");
+	assert_has(why.text, "100M are to be copied to layer E");
+	assert_has(why.text, "thin pool vg-pool has room for 100.0M");
 	assert_has(why.text, "extend the pool");
 	assert_has(why.text, "--force");
 	/* Less than the top's data: nothing is subtracted. */
@@ -182,7 +182,7 @@ static void test_trouble(void **state)
 	assert_has(why.text, "thin pool vg-pool, which is full: extend it");
 	text = room_text(&rooms.room[0]);
 	assert_string_equal(text,
-			    "thin pool vg-pool: 1000 MiB free, is full: extend it");
+			    "thin pool vg-pool: 1000M free, is full: extend it");
 	free(text);
 	nothing.need = 0;
 	assert_int_equal(room_check(&nothing, &rooms, &why), 0);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unit tests: sizes, colours and widths of what is printed.
+ */
+#include "tools_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <linux/kernel.h>
+
+#include "chainsetup.h"
+
+static void test_human(void **state)
+{
+	static const struct {
+		u64 size;
+		const char *text;
+	} rows[] = {
+		{ 0, "0B" }, { 1, "1B" }, { 1023, "1023B" }, { 1024, "1K" },
+		{ 1536, "1.5K" }, { 1025, "1.0K" }, { 1048575, "1.0M" },
+		{ 1048576, "1M" }, { 5ULL << 30, "5G" },
+		{ (5ULL << 40) / 2, "2.5T" }, { 3ULL << 50, "3P" },
+		{ ~0ULL, "16E" },
+	};
+	char text[32];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(human_size(rows[i].size, text),
+				    rows[i].text);
+}
+
+/* What is printed is taken as a size again, and means the same. */
+static void test_place(void **state)
+{
+	static const u64 places[] = {
+		0, 1, 511, 512, 1023, 1024, 4096, 1048576, 1049088, 1052672,
+		5ULL << 30, (5ULL << 30) + 4096, 7ULL << 40, 1ULL << 52,
+		(1ULL << 40) + 1,
+	};
+	struct dm_chain_why why;
+	char text[32];
+	unsigned int i;
+	u64 size;
+
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		place_text(places[i], text);
+		assert_int_equal(parse_size(text, &size, &why), 0);
+		assert_true(size == places[i]);
+	}
+	assert_string_equal(place_text(1048576, text), "1M");
+	assert_string_equal(place_text(1052672, text), "1028K");
+	assert_string_equal(place_text(4097, text), "4097");
+}
+
+static void test_width(void **state)
+{
+	assert_int_equal(text_width(""), 0);
+	assert_int_equal(text_width("abc"), 3);
+	assert_int_equal(text_width("\033[1mabc\033[0m"), 3);
+	assert_int_equal(text_width("\u2514\u2500a"), 3);
+	assert_int_equal(text_width("\033["), 0);
+}
+
+static void test_color(void **state)
+{
+	char *text;
+
+	assert_false(common_option(OPTION_COLOR, "sometimes"));
+	/* The output of a test is no terminal. */
+	assert_true(common_option(OPTION_COLOR, "auto"));
+	assert_string_equal(tint_on(TINT_BAD), "");
+	assert_true(common_option(OPTION_COLOR, "always"));
+	assert_string_equal(tint_on(TINT_BAD), "\033[31m");
+	text = tinted(TINT_BAD, "x");
+	assert_string_equal(text, "\033[31mx\033[0m");
+	free(text);
+	assert_true(common_option(OPTION_COLOR, "never"));
+	assert_string_equal(tint_on(TINT_BAD), "");
+	assert_string_equal(tint_off(), "");
+}
+
+/* The last one: it holds for the whole program. */
+static void test_bytes(void **state)
+{
+	char text[32];
+
+	assert_true(common_option(OPTION_BYTES, NULL));
+	assert_string_equal(human_size(1536, text), "1536");
+	assert_string_equal(place_text(1 << 20, text), "1048576");
+}
+
+const struct CMUnitTest output_tests[] = {
+	cmocka_unit_test(test_human),
+	cmocka_unit_test(test_place),
+	cmocka_unit_test(test_width),
+	cmocka_unit_test(test_color),
+	cmocka_unit_test(test_bytes),
+};
+
+const unsigned int nr_output_tests = ARRAY_SIZE(output_tests);
