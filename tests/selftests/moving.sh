@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# usage: moving.sh [TEST...]
+#
+# What Documentation/moving.rst says, with its very commands: images of QEMU, a snapshot
+# that the kernel's dm-snapshot has written, and backups of a chain in use.
+# shellcheck source=chainsetup-lib.sh
+. "$(dirname "$0")/chainsetup-lib.sh"
+
+document=$here/../../Documentation/moving.rst
+# shellcheck source=chainsetup-document.sh
+. "$here/chainsetup-document.sh"
+
+# shellcheck disable=SC2034 # by name, see device()
+edit='' mon='' tue='' r1='' r2='' plain=''
+edited()
+{
+	sed "s|/images/|$scratch/|g; s|/backup/|$scratch/|g; s|\\<vm1\\>|$name|g
+		s|open restored|open $other|; s|remove snap|remove $name-snap|
+		s|remove origin|remove $name-origin|$edit"
+}
+
+# device NAME VARIABLE: of the document
+device()
+{
+	edit+="; s|/dev/vg/$1\\>|${!2}|g"
+}
+
+test_images()
+{
+	command -v qemu-nbd >/dev/null || { note "no qemu-utils: not tested"; return; }
+	ok qemu-img create -q -f qcow2 "$scratch/gold.qcow2" "${SIZE}M"
+	ok qemu-io -c "write -P 65 0 2M" "$scratch/gold.qcow2"
+	ok qemu-img create -q -f qcow2 -b gold.qcow2 -F qcow2 "$scratch/$name.qcow2"
+	ok qemu-io -c "write -P 66 1M 2M" -c "write -z 0 4k" "$scratch/$name.qcow2"
+	new_device A "$SIZE"
+	new_device E
+	edit=''
+	device gold A
+	device e E
+	follow "From disk images of QEMU" 1
+	follow "From disk images of QEMU" 2
+	same layers "$(layers_of "$name")" "$(layers_of "$name" | awk '{ print $NF }')"
+	ok qemu-img convert -O raw "$scratch/$name.qcow2" "$scratch/flat"
+	same view "$(sha256sum <"/dev/mapper/$name")" "$(sha256sum <"$scratch/flat")"
+	rm -f "$scratch"/*.qcow2 "$scratch/flat"
+}
+
+# snapshot CHUNK: of $A, with its store on $B, as the kernel writes it; view "CBAA....".
+snapshot()
+{
+	local size=$((SIZE * 2048))
+
+	modprobe dm-snapshot || wrong "no dm-snapshot"
+	new_device A "$SIZE"
+	new_device B 12
+	new_device E
+	fill "$A" A 0 4
+	below origin "0 $size snapshot-origin $A"
+	below snap "0 $size snapshot $A $B P $1"
+	# What is overwritten is copied first.
+	fill "/dev/mapper/$name-origin" X 5
+	fill "/dev/mapper/$name-snap" C 0
+	fill "/dev/mapper/$name-snap" B 1
+	sync
+	cp "/dev/mapper/$name-snap" "$scratch/flat"
+	edit=''
+	device disk A
+	device cow B
+	device e E
+}
+
+test_snapshot()
+{
+	local chunk
+
+	for chunk in 8 128; do
+		snapshot "$chunk"
+		refused "is in use by" chainsetup convert snapshot "$A" "$B" "$E"
+		follow "From a snapshot of dm-snapshot" 1
+		same view "$(view "/dev/mapper/$name")" "CBAA...."
+		same "all of it" "$(sha256sum <"/dev/mapper/$name")" \
+			"$(sha256sum <"$scratch/flat")"
+		drop_devices
+	done
+}
+
+test_invalid_snapshot()
+{
+	local size=$((SIZE * 2048))
+
+	modprobe dm-snapshot || wrong "no dm-snapshot"
+	new_device A "$SIZE"
+	new_device B 1
+	new_device E
+	below snap "0 $size snapshot $A $B P 8"
+	dd if=/dev/zero of="/dev/mapper/$name-snap" bs=1M count=4 oflag=direct \
+		status=none 2>/dev/null
+	matches status "$(dmsetup status "$name-snap")" "Invalid|Overflow"
+	ok dmsetup remove "$name-snap"
+	refused "the snapshot is invalid" chainsetup convert snapshot "$A" "$B" "$E"
+}
+
+test_backups()
+{
+	new_device A "$SIZE"
+	new_device E
+	new_device mon
+	new_device tue
+	new_device r1
+	new_device r2
+	new_device plain "$SIZE"
+	fill "$A" A 0 2
+	ok chainsetup format --backing "$A" --name E "$E"
+	ok chainsetup open "$name" "$E"
+	fill "/dev/mapper/$name" E 1 2
+	edit=''
+	for d in mon tue r1 r2 plain; do
+		device "$d" "$d"
+	done
+	device e E
+	refused "may be written to" chainsetup export "$E"
+	follow "Backups" 1
+	fill "/dev/mapper/$name" M 2 2
+	follow "Backups" 2
+	# The active layer goes on meanwhile, and a job into a layer below counts as writing.
+	fill "/dev/mapper/$name" T 6
+	follow "Backups" 3
+	matches "the first" "$out" "name=mon .* base=[0-9a-f-]*"
+	same view "$(view "/dev/mapper/$name")" "AEMM..T."
+	ok chainsetup stream "$name" --top mon --speed 4096 --job slow
+	refused "the job slow copies into" chainsetup export "$mon"
+	ok chainsetup job cancel "$name" slow
+	ok chainsetup close "$name"
+	refused "is the layer E" chainsetup apply "$r1" <"$scratch/full"
+	losetup -d "$E" && losetup -d "$mon" && losetup -d "$tue"
+	follow "Backups" 4
+	same restored "$(view "/dev/mapper/$other")" "AEMM...."
+	ok chainsetup close "$other"
+	follow "Backups" 5
+	same plain "$(view "$plain")" "AEMM...."
+}
+
+test_all_is_followed()
+{
+	all_followed
+}
+
+chainsetup_tests "$@"
