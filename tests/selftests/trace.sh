@@ -124,7 +124,8 @@ test_zeroes()
 		"D  6143 + 1 how=defer layer=-
 D  6144 + 15 how=defer layer=-
 D  10241 + 1 how=defer layer=-"
-	same work "$(told work | awk '{ $2 = ""; print }')" \
+	# The parts of the discard go to several workers.
+	same work "$(told work | awk '{ $2 = ""; print }' | sort -n -k 2,2)" \
 		"D  6143 + 1 how=skip layer=-
 D  6144 + 8 how=zero layer=E
 D  6152 + 7 how=skip layer=-
