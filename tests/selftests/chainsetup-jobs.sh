@@ -135,7 +135,7 @@ test_progress_bar()
 	script -qec "stty cols 100; chainsetup stream $name --base base --speed 2M --wait" \
 		"$scratch/typescript" >/dev/null </dev/null
 	matches "on a terminal" "$(cat "$scratch/typescript")" \
-		'E \[=*>? *\] +[0-9]+%.*B/s  [0-9-]+:[0-9-]+ left'
+		'E \[=*>? *\] +[0-9]+%.*[0-9][KMG]?/s  [0-9-]+:[0-9-]+ left'
 	matches "at the end" "$(cat "$scratch/typescript")" \
 		'E \[=+\] 100%  3M copied  completed'
 	ok chainsetup close "$name"
@@ -351,7 +351,7 @@ test_ignore_and_failed()
 		"not copied: layer E, [0-9]+ bytes at 4194304: Input/output error"
 	same layers "$(layers_of "$name")" "base B C E"
 	ok chainsetup job failed "$name" E
-	matches failed "$out" "E +4M +[0-9]+K? +Input/output error"
+	matches failed "$out" "E +4M +[0-9.]+[KM]? +Input/output error"
 	fits job failed "$name" E
 	fits_end
 	same json "$(json 'x[0]["layer"], x[0]["offset"], x[0]["error"], sum(r["length"] for r in x)')" \
