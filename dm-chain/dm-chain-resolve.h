@@ -51,6 +51,18 @@ int dm_chain_resolve(const struct dm_chain_candidate *c, unsigned int n,
 		     struct dm_chain_why *why);
 
 /**
+ * dm_chain_raw_shown() - how much of a layer's raw backing shows, bytes
+ * @size: of the device now, bytes
+ * @backing: what the layer recorded of it: what it has grown by since is hidden
+ */
+static inline u64 dm_chain_raw_shown(u64 size,
+				     const struct dm_chain_backing *backing)
+{
+	return backing->kind == DM_CHAIN_BACKING_RAW ?
+	       min_t(u64, size, backing->size) : size;
+}
+
+/**
  * dm_chain_limits() - where what each layer shows ends
  * @size: sizes, base first, the active layer last, any unit
  * @n: how many

@@ -230,13 +230,9 @@ sector_t dm_chain_layer_size(struct dm_chain *chain, unsigned int pos)
 	const struct dm_chain_layer *layer = chain->slot[chain->order[pos]].layer;
 	u64 size = layer->size;
 
-	if (dm_chain_layer_raw(layer) && pos + 1 < chain->nr) {
-		const struct dm_chain_backing *b =
-			&chain->slot[chain->order[pos + 1]].layer->sb.backing;
-
-		if (b->kind == DM_CHAIN_BACKING_RAW)
-			size = min(size, b->size);
-	}
+	if (dm_chain_layer_raw(layer) && pos + 1 < chain->nr)
+		size = dm_chain_raw_shown(size,
+					  &chain->slot[chain->order[pos + 1]].layer->sb.backing);
 	return size >> SECTOR_SHIFT;
 }
 

@@ -109,6 +109,8 @@ int chain_check(struct chain *chain, struct dm_chain_why *why)
 		c[i].size = layer_size(layer);
 		size[i] = layer_size(layer);
 	}
+	if (chain->nr > 1 && chain->layer[0].raw)
+		size[0] = dm_chain_raw_shown(size[0], &chain->layer[1].sb.backing);
 	ret = dm_chain_resolve(c, chain->nr, order, &nr, &reason);
 	if (!ret) {
 		dm_chain_limits(size, chain->nr, chain->limit);

@@ -159,7 +159,7 @@ static int check_at_rest(const struct layer *layer, struct dm_chain_why *why)
 				       sb->job.id, layer->meta.path);
 	if (!(sb->flags & DM_CHAIN_F_CLEAN))
 		return dm_chain_refuse(why, -EBUSY,
-				       "%s is in use, and not all of its map is on its device yet: close the chain first, or flush it and try again",
+				       "%s is in use, and not all of its map is on its device yet: close the chain first, or \"chainsetup release\" it, and try again",
 				       layer->meta.path);
 	return 0;
 }

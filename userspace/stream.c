@@ -6,6 +6,7 @@
 #include <linux/crc32c.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
+#include <unistd.h>
 
 #include "stream.h"
 
@@ -113,7 +114,11 @@ int stream_end(struct stream *stream, struct dm_chain_why *why)
 	for (type = 0; type < STREAM_END; type++)
 		end.blocks[type] = cpu_to_le64(stream->blocks[type]);
 	ret = put_record(stream, STREAM_END, 0, &end, sizeof(end), why);
-	if (!ret && fflush(stream->file))
+	/* Some errors come only now; a pipe, or memory, has nothing to say to it. */
+	if (!ret && (fflush(stream->file) ||
+		     (fileno(stream->file) >= 0 &&
+		      fsync(fileno(stream->file)) && errno != EINVAL &&
+		      errno != EROFS && errno != ENOTSUP)))
 		ret = dm_chain_refuse(why, -errno, "the stream cannot be written: %s",
 				      strerror(errno));
 	return ret;

@@ -232,6 +232,8 @@ static void open_view(struct view *view, int argc, char **argv)
 		if (!view->layer[i]->raw)
 			read_map(view->layer[i]);
 	}
+	if (view->nr > 1 && view->layer[0]->raw)
+		size[0] = dm_chain_raw_shown(size[0], &view->layer[1]->sb.backing);
 	dm_chain_limits(size, view->nr, view->limit);
 }
 

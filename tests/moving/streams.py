@@ -130,6 +130,29 @@ def small_chain():
     to_file("b.stream", "chainsetup", "export", "b.img")
 
 
+def grown_base():
+    """What a raw base has grown by does not show."""
+    garbage("base.raw", MIB)
+    shown = pathlib.Path("base.raw").read_bytes() + bytes(MIB)
+    image("over.img", 4 * MIB)
+    must("chainsetup", "format", "--backing", "base.raw", "--size", str(2 * MIB), "over.img")
+    garbage("base.raw", 2 * MIB)
+    with open("base.raw", "r+b") as base:
+        base.write(shown[:MIB])
+    same_bytes("view", view("raw=base.raw", "over.img"), shown)
+    to_file("all.stream", "chainsetup", "export", "--all", "over.img")
+    image("copy.raw", 2 * MIB)
+    from_file("all.stream", "chainsetup", "apply", "--raw", "copy.raw")
+    same_bytes("the copy", pathlib.Path("copy.raw").read_bytes(), shown)
+
+
+def full():
+    """An error that comes last is one as well."""
+    with open("/dev/full", "wb") as nowhere:
+        done = subprocess.run(["chainsetup", "export", "a.img"], stdout=nowhere, check=False)
+    expect(done.returncode == 1, "it says that all was written")
+
+
 def no_layer(path):
     """It is not mistaken for one."""
     status, _, err = run("chainsetup", "check", path)
@@ -306,6 +329,8 @@ def main():
         small_chain()
         check("what cannot be meant", refusals)
         check("a dry run", dry_run)
+        check("a base that has grown", grown_base)
+        check("no room for the stream", full)
         check("UUIDs", uuids)
         check("a damaged stream", damage, 53)
         check("a damaged stream, onto a raw device", raw_damage)
