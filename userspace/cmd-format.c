@@ -8,6 +8,35 @@
 
 #include "json.h"
 #include "new-layer.h"
+#include "stream.h"
+
+/* What libblkid does not know, but stands on devices and is dear to somebody. */
+static int check_image(const struct device *dev, struct dm_chain_why *why)
+{
+	static const struct {
+		const char *magic;
+		const char *name;
+	} kinds[] = {
+		{ "QFI\xfb", "an image of QEMU, qcow2" },
+		{ "QED", "an image of QEMU, qed" },
+		{ "KDMV", "an image of VMware" },
+		{ "vhdxfile", "an image of Hyper-V" },
+		{ STREAM_MAGIC, "a stream that \"chainsetup export\" wrote" },
+	};
+	u8 page[DM_CHAIN_PAGE_SIZE];
+	unsigned int i;
+	int ret;
+
+	if (dev->size < sizeof(page))
+		return 0;
+	ret = device_read(dev, page, sizeof(page), 0, why);
+	for (i = 0; !ret && i < ARRAY_SIZE(kinds); i++)
+		if (!memcmp(page, kinds[i].magic, strlen(kinds[i].magic)))
+			ret = dm_chain_refuse(why, -EEXIST,
+					      "%s is %s; --force overwrites it",
+					      dev->path, kinds[i].name);
+	return ret;
+}
 
 int device_check_unused(const struct device *dev, struct dm_chain_why *why)
 {
@@ -34,7 +63,7 @@ int device_check_unused(const struct device *dev, struct dm_chain_why *why)
 		return dm_chain_refuse(why, -EEXIST,
 				       "%s carries a signature: %s; --force overwrites it",
 				       dev->path, type);
-	return 0;
+	return check_image(dev, why);
 }
 
 static int open_devices(struct new_layer *t, const struct format_options *o,

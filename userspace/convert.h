@@ -3,8 +3,8 @@
  * chainsetup convert: other kinds of chains become layers.
  *
  * Nothing is written before all has been checked, and no layer has a superblock
- * before all of them are durable: a convert that was interrupted leaves none, and is
- * done again with the same words.
+ * before all of them are durable: a convert that was interrupted leaves no chain, and is
+ * done again; what was written may look like something that only --force overwrites.
  */
 #ifndef CHAINSETUP_CONVERT_H
 #define CHAINSETUP_CONVERT_H

@@ -69,13 +69,36 @@ static bool member_true(struct json_object *object, const char *key)
 	       json_object_get_boolean(value);
 }
 
-static bool is_corrupt(struct json_object *object)
+/* What QEMU says of this format only, or NULL. */
+static struct json_object *format_data(struct json_object *object)
 {
 	struct json_object *specific, *data;
 
 	return json_object_object_get_ex(object, "format-specific", &specific) &&
-	       json_object_object_get_ex(specific, "data", &data) &&
-	       member_true(data, "corrupt");
+	       json_object_object_get_ex(specific, "data", &data) ? data : NULL;
+}
+
+/*
+ * Does the image keep data in other files? Nobody would see to it that these are not
+ * written to, and who wrote the image could name any file of this host.
+ */
+static bool has_other_files(struct json_object *data, const char *path)
+{
+	struct json_object *list;
+	const char *name;
+	size_t i;
+
+	if (json_object_object_get_ex(data, "data-file", NULL))
+		return true;
+	if (!json_object_object_get_ex(data, "extents", &list) ||
+	    !json_object_is_type(list, json_type_array))
+		return false;
+	for (i = 0; i < json_object_array_length(list); i++) {
+		name = member_text(json_object_array_get_idx(list, i), "filename");
+		if (!name || strcmp(name, path))
+			return true;
+	}
+	return false;
 }
 
 /* With a slash before any colon, a name is not one of a protocol of QEMU's. */
@@ -91,7 +114,7 @@ static int take_info(struct json_object *object, struct image_info *info,
 {
 	const char *path = member_text(object, "filename");
 	const char *format = member_text(object, "format");
-	struct json_object *size, *list;
+	struct json_object *data = format_data(object), *size, *list;
 
 	if (!path || !format ||
 	    !json_object_object_get_ex(object, "virtual-size", &size))
@@ -113,9 +136,13 @@ static int take_info(struct json_object *object, struct image_info *info,
 		return dm_chain_refuse(why, -EINVAL,
 				       "%s is encrypted: decrypt it first, with qemu-img convert",
 				       path);
-	if (is_corrupt(object) || member_true(object, "dirty-flag"))
+	if (data && has_other_files(data, path))
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s keeps its data in another file: put all into one first, with qemu-img convert",
+				       path);
+	if ((data && member_true(data, "corrupt")) || member_true(object, "dirty-flag"))
 		return dm_chain_refuse(why, -EUCLEAN,
-				       "%s was not closed, or is damaged: qemu-img check -r leaks %s",
+				       "%s was not closed, or is damaged: qemu-img check -r all %s",
 				       path, path);
 	if (!info->size || info->size % 512)
 		return dm_chain_refuse(why, -EINVAL,

@@ -176,6 +176,14 @@ def refusals():
     refuse("named for two images", "top.qcow2", "a.img", "a.img")
     os.truncate("top.qcow2", 2 * MIB)
     refuse("is the image ./top.qcow2", "--force", "top.qcow2", "top.qcow2", "a.img")
+    must("qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=a.img,data_file_raw=on",
+         "split.qcow2", "1M")
+    refuse("its data in another file", "--force", "split.qcow2", "a.img")
+    refuse("its data in another file", "--force", "split.qcow2", "b.img")
+    must("qemu-img", "create", "-q", "-f", "qcow2", "other.qcow2", "1M")
+    os.truncate("other.qcow2", 2 * MIB)
+    refuse("is an image of QEMU, qcow2", "top.qcow2", "other.qcow2", "b.img")
+    image("a.img", 2 * MIB)
     refuse("No such file", "none.qcow2", "a.img", "b.img")
     refuse("with --raw-base no layer is left", "--raw-base", "base.raw", "a.img")
     image("tiny.img", 4096)
@@ -193,7 +201,7 @@ def refusals():
         writer.wait()
     data = pathlib.Path("top.qcow2").read_bytes()
     pathlib.Path("top.qcow2").write_bytes(data[:79] + b"\2" + data[80:])
-    refuse("qemu-img check", "top.qcow2", "a.img", "b.img")
+    refuse("qemu-img check -r all", "top.qcow2", "a.img", "b.img")
     small_images()
 
 
