@@ -25,8 +25,8 @@ static noinline void dm_chain_tell_map(struct bio *bio, enum dm_chain_how how,
 }
 
 /*
- * Before the bio is another device's or is let go of. It costs nothing while
- * nobody traces.
+ * Before the bio is another device's or is let go of. A branch that is not taken
+ * while nobody traces.
  */
 static __always_inline void dm_chain_trace_map(struct bio *bio,
 					       enum dm_chain_how how,

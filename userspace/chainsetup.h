@@ -77,6 +77,7 @@ int parse_device_size(const char *text, u64 *size, struct dm_chain_why *why);
 void *xalloc(size_t n, size_t size);
 char *xstrdup(const char *text);
 __printf(1, 2) char *xasprintf(const char *fmt, ...);
+__printf(1, 0) char *xvasprintf(const char *fmt, va_list ap);
 
 /* Read the first line of a small (sysfs) file, without the newline. False if
  * there is none.

@@ -266,9 +266,9 @@ static int add_lines(struct metrics *m, const char *device, const char *message,
 	return 0;
 }
 
-static int add_device(struct metrics *m, const char *device,
-		      struct dm_chain_why *why)
+static int add_device(void *data, const char *device, struct dm_chain_why *why)
 {
+	struct metrics *m = data;
 	struct status status;
 	struct live live;
 	char *params;
@@ -296,23 +296,6 @@ out:
 	return ret;
 }
 
-static int add_all(struct metrics *m, struct dm_chain_why *why)
-{
-	struct live_names names;
-	unsigned int i;
-	int ret;
-
-	ret = live_list(&names, why);
-	for (i = 0; !ret && i < names.nr; i++) {
-		ret = add_device(m, names.name[i], why);
-		/* It has gone since. */
-		if (ret == -ENODEV)
-			ret = 0;
-	}
-	live_list_free(&names);
-	return ret;
-}
-
 int show_metrics(const char *device, const char *path)
 {
 	struct dm_chain_why why = { "" };
@@ -322,7 +305,8 @@ int show_metrics(const char *device, const char *path)
 	metrics_init(&m, "dm_chain_", kinds);
 	ret = target_available(&why);
 	if (!ret)
-		ret = device ? add_device(&m, device, &why) : add_all(&m, &why);
+		ret = device ? add_device(&m, device, &why) :
+			       live_for_each(add_device, &m, &why);
 	if (!ret && path)
 		ret = metrics_save(&m, path, &why);
 	else if (!ret && metrics_print(&m, stdout))

@@ -129,9 +129,9 @@ static void add_view(struct tree *tree, const struct live *live,
 		node->below = live_key(active);
 }
 
-static int add_live(struct tree *tree, const char *name,
-		    struct dm_chain_why *why)
+static int add_live(void *data, const char *name, struct dm_chain_why *why)
 {
+	struct tree *tree = data;
 	struct reply layers, jobs;
 	struct status status;
 	struct live live;
@@ -163,22 +163,6 @@ out_status:
 	status_free(&status);
 out:
 	live_close(&live);
-	return ret;
-}
-
-static int add_all_live(struct tree *tree, struct dm_chain_why *why)
-{
-	struct live_names names;
-	unsigned int i;
-	int ret;
-
-	ret = live_list(&names, why);
-	for (i = 0; i < names.nr && !ret; i++) {
-		ret = add_live(tree, names.name[i], why);
-		if (ret == -ENODEV)
-			ret = 0;
-	}
-	live_list_free(&names);
 	return ret;
 }
 
@@ -393,7 +377,7 @@ int cmd_tree(int argc, char **argv)
 	}
 	/* Without device mapper nothing can be in use: no reason to load it. */
 	if (live_possible())
-		ret = add_all_live(&tree, &why);
+		ret = live_for_each(add_live, &tree, &why);
 	if (!ret && scan)
 		scan_layers(add_found, &tree);
 	for (i = optind; i < argc && !ret; i++)

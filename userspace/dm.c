@@ -350,6 +350,23 @@ void live_list_free(struct live_names *names)
 	names->name = NULL;
 }
 
+int live_for_each(int (*fn)(void *data, const char *name, struct dm_chain_why *why),
+		  void *data, struct dm_chain_why *why)
+{
+	struct live_names names;
+	unsigned int i;
+	int ret;
+
+	ret = live_list(&names, why);
+	for (i = 0; !ret && i < names.nr; i++) {
+		ret = fn(data, names.name[i], why);
+		if (ret == -ENODEV)
+			ret = 0;
+	}
+	live_list_free(&names);
+	return ret;
+}
+
 static int send_message(const char *name, const char *message, char **reply,
 			struct dm_chain_why *why)
 {

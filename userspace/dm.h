@@ -63,6 +63,15 @@ struct live_names {
 int live_list(struct live_names *names, struct dm_chain_why *why);
 void live_list_free(struct live_names *names);
 
+/**
+ * live_for_each() - call @fn with the name of each chain device
+ *
+ * One that has gone since is passed over: @fn returns -ENODEV then. Any other error
+ * ends it, and is returned.
+ */
+int live_for_each(int (*fn)(void *data, const char *name, struct dm_chain_why *why),
+		  void *data, struct dm_chain_why *why);
+
 /* Does any dm device have the name? Return: 1, 0 or a negative errno. */
 int live_exists(const char *name, struct dm_chain_why *why);
 

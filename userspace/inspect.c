@@ -16,8 +16,7 @@ static struct finding *add(struct inspection *in, const char *fmt, va_list ap)
 {
 	struct finding *f = xalloc(1, sizeof(*f));
 
-	if (vasprintf(&f->text, fmt, ap) < 0)
-		exit(complain("out of memory"));
+	f->text = xvasprintf(fmt, ap);
 	*in->last = f;
 	in->last = &f->next;
 	return f;
@@ -50,8 +49,7 @@ void advise(struct finding *f, const char *fmt, ...)
 
 	free(f->advice);
 	va_start(ap, fmt);
-	if (vasprintf(&f->advice, fmt, ap) < 0)
-		exit(complain("out of memory"));
+	f->advice = xvasprintf(fmt, ap);
 	va_end(ap);
 }
 
@@ -111,8 +109,7 @@ void inspect_say(const struct inspection *in, const char *fmt, ...)
 	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		exit(complain("out of memory"));
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	if (in->array)
 		add_object(in->array, text, true, NULL);

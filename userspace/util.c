@@ -46,14 +46,22 @@ char *xstrdup(const char *text)
 	return p;
 }
 
+char *xvasprintf(const char *fmt, va_list ap)
+{
+	char *p;
+
+	if (vasprintf(&p, fmt, ap) < 0)
+		exit(complain("out of memory"));
+	return p;
+}
+
 char *xasprintf(const char *fmt, ...)
 {
 	va_list ap;
 	char *p;
 
 	va_start(ap, fmt);
-	if (vasprintf(&p, fmt, ap) < 0)
-		exit(complain("out of memory"));
+	p = xvasprintf(fmt, ap);
 	va_end(ap);
 	return p;
 }
