@@ -4,9 +4,11 @@
 What a chain shows is read by chainview, which shares no I/O code with chainsetup.
 """
 
+import argparse
 import contextlib
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
@@ -202,6 +204,16 @@ class Chain:
         for layer in self.layers:
             names |= {layer.path, layer.meta}
         return {name: pathlib.Path(name).read_bytes() for name in names}
+
+
+def arguments():
+    """Those of the random tests; the seed is printed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--count", type=int, default=20)
+    args = parser.parse_args()
+    print(f"seed {args.seed}")
+    return args
 
 
 @contextlib.contextmanager

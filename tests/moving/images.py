@@ -9,7 +9,6 @@ was checked, and that a convert that was killed leaves no layer.
 The last line is "N passed, N failed".
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -17,8 +16,8 @@ import random
 import subprocess
 import sys
 
-from chains import (MIB, check, expect, fields, garbage, image, must, refused, run, same_bytes,
-                    states, summary, view, work_directory)
+from chains import (MIB, arguments, check, expect, fields, garbage, image, must, refused, run,
+                    same_bytes, states, summary, view, work_directory)
 
 SECTOR = 512
 
@@ -235,11 +234,7 @@ def killed():
 
 def main():
     """All of it."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    parser.add_argument("--count", type=int, default=20)
-    args = parser.parse_args()
-    print(f"seed {args.seed}")
+    args = arguments()
     with work_directory():
         check("what cannot be meant", refusals)
         check("a raw base that is there already", base_in_place)

@@ -8,15 +8,14 @@ would show. Then the store with damage of all kinds.
 The last line is "N passed, N failed".
 """
 
-import argparse
 import os
 import pathlib
 import random
 import struct
 import sys
 
-from chains import (MIB, check, expect, fields, garbage, image, must, refused, run, same_bytes,
-                    states, summary, view, work_directory)
+from chains import (MIB, arguments, check, expect, fields, garbage, image, must, refused, run,
+                    same_bytes, states, summary, view, work_directory)
 
 SECTOR = 512
 MAGIC = 0x70416E53
@@ -152,11 +151,7 @@ def damaged():
 
 def main():
     """All of it."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    parser.add_argument("--count", type=int, default=20)
-    args = parser.parse_args()
-    print(f"seed {args.seed}")
+    args = arguments()
     with work_directory():
         check("what is no snapshot", damaged)
         for seed in range(args.seed, args.seed + args.count):

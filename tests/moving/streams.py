@@ -7,13 +7,12 @@ reads, and with a reader of the stream that was written from the document alone.
 The last line is "N passed, N failed".
 """
 
-import argparse
 import pathlib
 import random
 import subprocess
 import sys
 
-from chains import (MIB, Chain, Layer, check, expect, fields, from_file, garbage, image,
+from chains import (MIB, Chain, Layer, arguments, check, expect, fields, from_file, garbage, image,
                     must, refused, run, same_bytes, states, summary, to_file, view,
                     work_directory)
 from stream_reader import Bad, Stream
@@ -320,11 +319,7 @@ def uuids():
 
 def main():
     """All of it."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    parser.add_argument("--count", type=int, default=20)
-    args = parser.parse_args()
-    print(f"seed {args.seed}")
+    args = arguments()
     with work_directory():
         small_chain()
         check("what cannot be meant", refusals)
