@@ -72,9 +72,8 @@ static int check_device(const struct images *im, const struct device *dev,
 					       "%s is the image %s, and cannot become a layer",
 					       dev->path, im->info[n].path);
 	}
+	/* The raw base is the last. */
 	for (n = 0; n < i; n++) {
-		if (is_raw_base(im, n))
-			continue;
 		used[nr++] = &im->fill[n].new.data;
 		if (im->fill[n].new.meta.fd >= 0)
 			used[nr++] = &im->fill[n].new.meta;
