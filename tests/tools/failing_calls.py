@@ -11,6 +11,7 @@ The last line is "N passed, N failed".
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ DATA, META = "separate-b.img", "separate-meta.img"
 ALONE, NEW, NEW_META = "alone.img", "new.img", "new-meta.img"
 IMAGES = (RAW, A, B, DATA, META, ALONE, NEW, NEW_META)
 UNDO = "undo"
+# What a command reads that is no layer
+STREAM, SNAPSHOT = "stream", "snapshot.img"
 # How a call may fail that is not interrupted only
 ERRORS = {"openat": "EACCES", "pwrite64": "ENOSPC", "write": "ENOSPC"}
 # What is taken for an error as well: nothing was read or written
@@ -82,11 +85,14 @@ class World:
     def views():
         """What each layer shows, by the tool that shares nothing but the core."""
         return {
-            name: run("chainview", "owners", *spec)[:2]
+            name: run("chainview", *spec)[:2]
             for name, spec in (
-                ("b", (f"raw={RAW}", A, B)),
-                ("separate", ("raw=separate-raw.img", "separate-a.img", f"{DATA},{META}")),
-                ("alone", (ALONE,)),
+                ("b", ("owners", f"raw={RAW}", A, B)),
+                ("separate", ("owners", "raw=separate-raw.img", "separate-a.img",
+                              f"{DATA},{META}")),
+                ("alone", ("owners", ALONE)),
+                ("new", ("states", NEW)),
+                ("new, separate", ("states", f"{NEW},{NEW_META}")),
             )
         }
 
@@ -95,6 +101,24 @@ def damage(layer):
     """What repair has to write several pages for."""
     layer.poke("set", "16384", "3", "data")
     both(bit("map", 0, "A", 100), wipe("super", 0, "A"))(layer)
+
+
+def exported(_):
+    """The stream of a layer."""
+    with open(STREAM, "wb") as stream:
+        subprocess.run(("chainsetup", "export", ALONE), stdout=stream, check=True)
+
+
+def snapshotted(_):
+    """What dm-snapshot keeps of an origin: two chunks that have changed."""
+    chunk = 8
+    image = bytearray(MIB)
+    image[:16] = struct.pack("<4sIII", b"SnAp", 1, 1, chunk)
+    for n, (old, new) in enumerate(((0, 2), (40, 3))):
+        struct.pack_into("<QQ", image, chunk * 512 + 16 * n, old, new)
+        image[new * chunk * 512 : (new + 1) * chunk * 512] = bytes([n + 1]) * chunk * 512
+    with open(SNAPSHOT, "wb") as file:
+        file.write(image)
 
 
 # A UUID is in every page: until the command is given again the layer is refused.
@@ -111,6 +135,12 @@ COMMANDS = {
     "rebase": (("rebase", B, A), None),
     "rebase-unsafe": (("rebase", "--unsafe", B, RAW), None),
     "plain": (("plain", ALONE), None),
+    "map": (("map", "--json", f"./{B}"), None),
+    "tree": (("tree", "--json", f"./{B}", f"./{META}"), None),
+    "export": (("export", B), None),
+    "apply": (("apply", NEW), exported),
+    "apply-separate": (("apply", "--metadata", NEW_META, NEW), exported),
+    "convert": (("convert", "snapshot", RAW, SNAPSHOT, NEW), snapshotted),
     "repair-dry": (("repair", B), damage),
     "repair": (("repair", "--yes", "--undo", UNDO, B), damage),
 }
@@ -121,9 +151,16 @@ def strace(words, *options):
     command = ["strace", "-qq", "-o", "trace"]
     for name in (*IMAGES, UNDO):
         command += ["-P", os.path.abspath(name)]
-    command += [*options, "chainsetup", *words]
+    return chainsetup(words, [*command, *options])
+
+
+def chainsetup(words, before=()):
+    """Run it, with something before it, and a stream to read if it takes one."""
+    source = STREAM if words[0] == "apply" else os.devnull
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=LIMIT)
+        with open(source, "rb") as stdin:
+            done = subprocess.run([*before, "chainsetup", *words], stdin=stdin,
+                                  capture_output=True, check=False, timeout=LIMIT)
     except subprocess.TimeoutExpired:
         return None, "", ""
     return done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1")
@@ -168,12 +205,15 @@ def prepare(world, before):
 def again(words, wanted):
     """Give the command once more, as the user would. Returns what is wrong."""
     options = ["--force"] if words[0] == "format" and "--force" not in words else []
-    command = ["chainsetup", words[0], *options, *words[1:]]
-    status, _, err = run(*command)
+    command = [words[0], *options, *words[1:]]
+    status, _, err = chainsetup(command)
     if words[0] == "uuid" and "needs a check first" in err:
         # interrupted before any page was written
         must("chainsetup", "check", words[1])
-        status, _, err = run(*command)
+        status, _, err = chainsetup(command)
+    elif words[0] in ("apply", "convert") and "--force overwrites it" in err:
+        # all but the second slot of the superblock was written
+        status, _, err = chainsetup([words[0], "--force", *words[1:]])
     return status != wanted and f"again: status {status}: {err}"
 
 
