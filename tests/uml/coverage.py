@@ -9,7 +9,8 @@ compiled several times has run if one of them has.
 
 Not counted are the branches of lines with a macro that brings its own (UNCOUNTED): those
 that say that the module itself is wrong, that write to the kernel's log at most so often,
-or that give a reason only to who wants one. Whether such a line has run does count.
+or that give a reason only to who wants one; and those that a file defines as such
+(REASON), as bad_sb() in dm-chain-super.c. Whether such a line has run does count.
 
 LIST says what has to be: for SOURCE-DIR a line of its name, "*" and the least percentage
 of lines and of branches; and what is known not to run: for each function its file, its
@@ -27,6 +28,7 @@ import tempfile
 
 UNCOUNTED = re.compile(r"\b(WARN_ON(_ONCE)?|lockdep_assert_\w+|DM(ERR|WARN|INFO)(_LIMIT)?|"
                        r"dm_chain_refuse)\(")
+REASON = re.compile(r"^#define (\w+)\([^()]*\)\s*(?:\\\n)?\s*dm_chain_refuse\(", re.M)
 
 
 class Line:
@@ -100,8 +102,11 @@ def read(source, directories):
                 number = line["line_number"]
                 lines.setdefault(number, Line()).add(line, line.get("function_name"))
     for name, lines in files.items():
-        for number, text in enumerate(source_text(source, name), 1):
-            if number in lines and UNCOUNTED.search(text):
+        text = source_text(source, name)
+        reasons = [rf"\b{macro}\(" for macro in REASON.findall("\n".join(text))]
+        uncounted = re.compile("|".join([UNCOUNTED.pattern, *reasons]))
+        for number, line in enumerate(text, 1):
+            if number in lines and uncounted.search(line):
                 lines[number].ways = []
     return files
 
