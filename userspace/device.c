@@ -143,7 +143,10 @@ static int find_size(struct device *dev, const struct stat *st,
 	return 0;
 }
 
-/* What opening it for writing would have found out. */
+/*
+ * A block device that is read-only can be opened for writing nevertheless; and who only
+ * looks at it has not found out.
+ */
 static int check_writable(const struct device *dev, struct dm_chain_why *why)
 {
 	int read_only = 0;
@@ -198,7 +201,7 @@ int device_open(struct device *dev, const char *path, unsigned int flags,
 		goto fail;
 	}
 	ret = find_size(dev, &st, why);
-	if (!ret && flags & DEVICE_WRITE && dry)
+	if (!ret && flags & DEVICE_WRITE)
 		ret = check_writable(dev, why);
 	if (!ret)
 		return 0;

@@ -69,3 +69,75 @@ same()
 		fail "$1" "expected \"$2\", got \"$3\""
 	fi
 }
+
+# finds NAME FRAGMENT DEV...: check fails and one of its findings has FRAGMENT.
+finds()
+{
+	local name=$1 fragment=$2 before
+	shift 2
+
+	before=$(images)
+	if out=$(chainsetup check "$@" 2>stderr); then
+		fail "$name" "no finding: $out"
+	elif ! printf '%s\n' "$out" | grep -v ': note: ' |
+	     grep -qF -- "$fragment"; then
+		fail "$name" "not \"$fragment\" but: $out $(cat stderr)"
+	elif [ "$(images)" != "$before" ]; then
+		fail "$name" "an image has changed"
+	else
+		pass "$name"
+	fi
+}
+
+clean()
+{
+	works "$1" chainsetup check "${@:2}"
+	[ "$(printf '%s\n' "$out" | grep -c ': clean$')" = $(($# - 1)) ] ||
+		fail "$1, says so" "$out"
+}
+
+# field NAME DEV: of dump, at the outermost level
+field()
+{
+	chainsetup dump "$2" | sed -n "s/^$1: //p"
+}
+
+# image FILE SIZE: of garbage that is the same every time
+image()
+{
+	seq 1000000 9999999 | head -c "$2" >"$1"
+}
+
+# flip FILE OFFSET [MASK]: invert bits of a byte, all of them by default
+flip()
+{
+	local byte
+
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf %b "\\0$(printf %o $((byte ^ ${3:-255})))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+zero_image()
+{
+	rm -f "$1"
+	truncate -s "$2" "$1"
+}
+
+fresh()
+{
+	rm -f ./*.img
+	zero_image a.img 8M
+	zero_image b.img 8M
+	zero_image c.img 8M
+	{
+		chainsetup format --size 4M --name A a.img &&
+		chainsetup format --size 4M --name B --backing a.img b.img &&
+		chainsetup format --size 4M --name C --backing b.img c.img
+	} >format.log || die "format does not work"
+}
+
+view()
+{
+	chainview read - "$@" | sha256sum
+}
