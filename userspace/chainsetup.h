@@ -316,9 +316,6 @@ u64 layer_blocks(const struct layer *layer);
 enum dm_chain_state layer_state(const struct layer *layer, u64 block, u64 max,
 				u64 *run);
 
-/* Blocks in @state within the layer's size; the map is loaded. */
-u64 layer_count(const struct layer *layer, enum dm_chain_state state);
-
 /**
  * struct format_options - what to format
  * @data: path of the data device

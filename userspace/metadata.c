@@ -408,14 +408,3 @@ u64 layer_blocks(const struct layer *layer)
 	return (layer->sb.size + layer->sb.block_size - 1) /
 	       layer->sb.block_size;
 }
-
-u64 layer_count(const struct layer *layer, enum dm_chain_state state)
-{
-	u64 blocks = layer_blocks(layer), block, run, count = 0;
-
-	for (block = 0; block < blocks; block += run) {
-		if (layer_state(layer, block, blocks - block, &run) == state)
-			count += run;
-	}
-	return count;
-}
