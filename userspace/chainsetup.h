@@ -302,6 +302,12 @@ int page_read_slots(const struct layer *layer, const char *magic, u32 index,
 /* Read the directory and every map page that it names. */
 int layer_load_map(struct layer *layer, struct dm_chain_why *why);
 
+/**
+ * layer_readable() - whether the metadata on a device is enough to open its layer
+ * @meta: what is rehearsed for it counts as written
+ */
+bool layer_readable(const struct device *meta);
+
 /* Blocks within the layer's size, the last of which may be partial. */
 u64 layer_blocks(const struct layer *layer);
 

@@ -64,8 +64,13 @@ static int perform(struct repair *repair, struct rehearsal *rehearsal,
 	return complain_left(in);
 }
 
+/*
+ * @closes: the layer can be read as it is, and could not be after the writes, as
+ * when a directory page that is put right names a map page that needs a choice.
+ */
 static int report(struct repair *repair, struct rehearsal *rehearsal,
-		  unsigned int found, const struct repair_options *options)
+		  unsigned int found, bool closes,
+		  const struct repair_options *options)
 {
 	struct inspection *in = &repair->in;
 
@@ -77,6 +82,9 @@ static int report(struct repair *repair, struct rehearsal *rehearsal,
 	if (!rehearsal->nr)
 		return complain("repair: %u finding%s on %s: nothing can be repaired as it is",
 				in->nr, in->nr == 1 ? "" : "s", in->path);
+	if (closes)
+		return complain("repair: nothing done: %s can be read as it is, not afterwards: choose what to do about the rest, too",
+				in->path);
 	if (options->yes)
 		return perform(repair, rehearsal, options->undo);
 	return complain("repair: nothing done; --yes --undo FILE writes %u page%s, leaves %u of %u",
@@ -115,12 +123,14 @@ static int repair_layer(const char *path, const struct repair_options *options)
 	struct rehearsal rehearsal = { };
 	struct dm_chain_why why = { "" };
 	unsigned int found;
+	bool readable;
 	int ret;
 
 	if (inspect_open(in, path, DEVICE_EXCL | (options->yes ? DEVICE_WRITE : 0),
 			 &why))
 		return complain_why(&why);
 	in->layer.meta.rehearsal = &rehearsal;
+	readable = layer_readable(&in->layer.meta);
 	inspect(in);
 	if (options->json) {
 		object = json_object_new_object();
@@ -143,7 +153,9 @@ static int repair_layer(const char *path, const struct repair_options *options)
 	if (ret)
 		complain_why(&why);
 	else
-		ret = report(&repair, &rehearsal, found, options);
+		ret = report(&repair, &rehearsal, found,
+			     readable && !layer_readable(&in->layer.meta),
+			     options);
 	if (object) {
 		json_number(object, "pages", rehearsal.nr);
 		json_text(object, "undo", options->undo);

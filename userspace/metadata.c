@@ -254,7 +254,7 @@ int layer_open_raw(struct layer *layer, const struct dm_chain_backing *ref,
 	return dm_chain_refuse(why, -ENOENT, "no path to it is recorded");
 }
 
-void layer_close(struct layer *layer)
+static void free_map(struct layer *layer)
 {
 	u32 i;
 
@@ -262,6 +262,11 @@ void layer_close(struct layer *layer)
 		free(layer->page[i]);
 	free(layer->page);
 	free(layer->pick);
+}
+
+void layer_close(struct layer *layer)
+{
+	free_map(layer);
 	if (layer->sep_meta && layer->data.fd >= 0)
 		device_close(&layer->data);
 	device_close(&layer->meta);
@@ -358,6 +363,18 @@ int layer_load_map(struct layer *layer, struct dm_chain_why *why)
 		}
 	}
 	return 0;
+}
+
+bool layer_readable(const struct device *meta)
+{
+	struct layer layer = { .meta = *meta };
+	struct dm_chain_why why = { "" };
+	bool readable;
+
+	readable = !open_meta(&layer, meta->path, 0, &why) &&
+		   !layer_load_map(&layer, &why);
+	free_map(&layer);
+	return readable;
 }
 
 /* The run within one map page. */

@@ -191,6 +191,11 @@ def left_of_stray_super(layer):
     layer.invert("super", 0, newer(layer, "super", 0), 5, 1)
 
 
+def stray_map(kind, index, slot):
+    """A slot is one of another page."""
+    return lambda layer: layer.put_page(kind, index, slot, layer.page(kind, 0, "A"))
+
+
 def old_stray_super(layer):
     """The older slot is another layer's."""
     slot = other(newer(layer, "super", 0))
@@ -445,6 +450,10 @@ def rows_map():
     yield Row("data behind the end, not closed",
               both(lambda layer: layer.poke("set", "16390", "9", "data"), not_closed()),
               "block 16390 has data", FIXED)
+    yield Row("a directory page that names another that needs a choice",
+              both(not_closed(), lose("dir", 0, "newer", lambda k, i, s: bit(k, i, s, 64, 2)),
+                   lose("map", 1, "older", stray_map)),
+              "slot A has a wrong bit", CHOICE, {"map:1=newer": SHOWN})
     yield Row("data behind the end and a torn slot",
               both(lambda layer: layer.poke("set", "16384", "3", "data"), not_closed(),
                    lose("map", 0, "older", lambda k, i, s: bit(k, i, s, 2000, 0xFF))),

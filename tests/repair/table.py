@@ -195,8 +195,7 @@ class Case:
                 slot = self.counts(kind, int(index or 0))
                 what = slot if what == "newer" else other(slot)
             words = ("--choose", f"{page}={what}")
-            if expected != SHOWN or not self.layer.view():
-                self.refused_alone(state, words[1])
+            self.refused_alone(state, words[1])
             self.fixed(words, expected)
 
     def refused_alone(self, state, word):
