@@ -243,7 +243,7 @@ test_refused()
 	chain_below
 	ok chainsetup close "$name"
 	reload_below b "$(broken "$B")"
-	refused "no device carries the layer .*-b$" chainsetup open "$name" "$dev"
+	refused "no device carries the layer .*-b: attach the device" chainsetup open "$name" "$dev"
 	reload_below b "$(whole "$B")"
 	ok chainsetup open "$name" "$dev"
 	opened_again "AABBE..."
