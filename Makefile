@@ -27,7 +27,7 @@ CFLAGS ?= -O2 -g
 TOOL_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 	-Wno-sign-compare -fno-strict-aliasing -pthread
 TOOL_CPPFLAGS = $(CPPFLAGS) -D_GNU_SOURCE -MMD -MP -Iuserspace/shim -Iuserspace -Idm-chain
-TOOL_LIBS = -ldevmapper -lblkid -luuid -ljson-c
+TOOL_LIBS = -ldevmapper -ludev -lblkid -luuid -ljson-c
 
 # The load generator starts often, where loading libraries takes long.
 tests/bin/chainload: TOOL_LIBS = -static

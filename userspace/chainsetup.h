@@ -371,6 +371,17 @@ int backing_reference(struct dm_chain_backing *ref, const struct layer *layer,
 /* ------------------------------------------------------------------ scan */
 
 /**
+ * device_is_component() - does a device show what belongs to another one?
+ * @dev: any; a file belongs to nothing
+ * @own: bytes, from its start, that are content whatever they look like
+ * @text: gets what it is, to stand behind "is"
+ *
+ * A member of a RAID, a path of a multipath device, a volume that LVM hides, or a
+ * partition of one of them. What it belongs to need not be there.
+ */
+bool device_is_component(const struct device *dev, u64 own, char *text, size_t size);
+
+/**
  * struct layer_hint - the user's word for where a layer is (--layer)
  * @uuid: of the layer
  * @data: path
@@ -393,10 +404,10 @@ int parse_layer_hint(const char *text, struct layer_hint *hint,
  * @path: gets its path; free() it
  * @why: names both devices if there are two
  *
- * Looks at every block device; chain devices themselves, empty devices and
- * those that another one with the same superblock is made of (multipath) do
- * not count. Regular files are found by hint only. Return: 0, -ENODEV, or
- * -ENOTUNIQ.
+ * Looks at every block device; chain devices themselves, empty devices,
+ * components of others (device_is_component()) and those that another one with
+ * the same superblock is made of do not count. Regular files are found by hint
+ * only. Return: 0, -ENODEV, or -ENOTUNIQ.
  */
 int find_layer(const u8 *uuid, const char *path_hint, char **path,
 	       struct dm_chain_why *why);

@@ -63,8 +63,11 @@ static char *node_path(const char *name)
 	return path;
 }
 
-/* The superblock on a device; false if it has none. */
-static bool read_super(const char *path, struct dm_chain_sb *sb)
+/*
+ * The superblock on a device; false if it has none. @part gets what the device is a
+ * component of, if that has the superblock and not the device itself; else empty.
+ */
+static bool read_super(const char *path, struct dm_chain_sb *sb, char *part, size_t size)
 {
 	struct device dev;
 	unsigned int slot;
@@ -73,15 +76,11 @@ static bool read_super(const char *path, struct dm_chain_sb *sb)
 	if (device_open(&dev, path, 0, NULL))
 		return false;
 	yes = !super_read(&dev, sb, &slot, NULL);
+	if (!yes || !device_is_component(&dev, sb->data_offset ? sb->data_size : 0, part,
+					 size))
+		*part = 0;
 	device_close(&dev);
 	return yes;
-}
-
-static bool carries(const char *path, const u8 *uuid)
-{
-	struct dm_chain_sb sb;
-
-	return read_super(path, &sb) && !memcmp(sb.uuid, uuid, DM_CHAIN_UUID_LEN);
 }
 
 /* Is the device or file @lower what the block device @upper is made of? */
@@ -112,15 +111,24 @@ static bool same(const struct found *a, const struct found *b)
 
 /*
  * Keep one entry for what is the same storage: the first name that was given,
- * and of stacked devices the uppermost. Takes over @path.
+ * and of stacked devices the uppermost. Takes over @path. A component of another
+ * device is left out; @skipped, if not NULL, gets words about it.
  */
-static void add_found(struct found **list, char *path, const u8 *uuid)
+static void add_found(struct found **list, char *path, const u8 *uuid, char **skipped)
 {
 	struct found *new = xalloc(1, sizeof(*new)), **p = list, *old;
+	struct dm_chain_sb sb;
+	char part[256];
 
 	new->path = path;
-	if (stat(path, &new->st) || !carries(path, uuid))
+	if (stat(path, &new->st) || !read_super(path, &sb, part, sizeof(part)) ||
+	    memcmp(sb.uuid, uuid, DM_CHAIN_UUID_LEN))
 		goto drop;
+	if (*part) {
+		if (skipped && !*skipped)
+			*skipped = xasprintf("%s, which is %s", path, part);
+		goto drop;
+	}
 	while ((old = *p)) {
 		if (same(old, new) || made_of(old, new))
 			goto drop;
@@ -139,7 +147,7 @@ drop:
 	free(new);
 }
 
-static void scan_devices(struct found **list, const u8 *uuid)
+static void scan_devices(struct found **list, const u8 *uuid, char **skipped)
 {
 	DIR *dir = opendir("/sys/class/block");
 	struct dirent *entry;
@@ -148,7 +156,7 @@ static void scan_devices(struct found **list, const u8 *uuid)
 		return;
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.' && worth_reading(entry->d_name))
-			add_found(list, node_path(entry->d_name), uuid);
+			add_found(list, node_path(entry->d_name), uuid, skipped);
 	closedir(dir);
 }
 
@@ -170,10 +178,11 @@ static void report(const u8 *uuid,
 {
 	struct found *list = NULL, *entry;
 	struct dm_chain_sb sb;
+	char part[256];
 
-	scan_devices(&list, uuid);
+	scan_devices(&list, uuid, NULL);
 	for (entry = list; entry; entry = entry->next)
-		if (read_super(entry->path, &sb))
+		if (read_super(entry->path, &sb, part, sizeof(part)))
 			found(entry->path, &sb, context);
 	free_found(list);
 }
@@ -187,13 +196,13 @@ void scan_layers(void (*found)(const char *path, const struct dm_chain_sb *sb,
 	unsigned int nr = 0, i;
 	struct dm_chain_sb sb;
 	struct dirent *entry;
-	char *path;
+	char *path, part[256];
 
 	while (dir && (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.' || !worth_reading(entry->d_name))
 			continue;
 		path = node_path(entry->d_name);
-		if (read_super(path, &sb)) {
+		if (read_super(path, &sb, part, sizeof(part)) && !*part) {
 			for (i = 0; i < nr; i++)
 				if (!memcmp(uuid[i], sb.uuid, sizeof(sb.uuid)))
 					break;
@@ -216,16 +225,20 @@ void scan_layers(void (*found)(const char *path, const struct dm_chain_sb *sb,
 int find_layer(const u8 *uuid, const char *path_hint, char **path,
 	       struct dm_chain_why *why)
 {
+	char text[DM_CHAIN_UUID_TEXT], *skipped = NULL;
 	struct found *list = NULL;
-	char text[DM_CHAIN_UUID_TEXT];
 	int ret = 0;
 
 	dm_chain_uuid_format(uuid, text);
 	*path = NULL;
 	if (*path_hint)
-		add_found(&list, xstrdup(path_hint), uuid);
-	scan_devices(&list, uuid);
-	if (!list)
+		add_found(&list, xstrdup(path_hint), uuid, &skipped);
+	scan_devices(&list, uuid, &skipped);
+	if (!list && skipped)
+		ret = dm_chain_refuse(why, -ENODEV,
+				      "the layer %s is seen on %s: set up what that belongs to, or say where the layer is with --layer",
+				      text, skipped);
+	else if (!list)
 		ret = dm_chain_refuse(why, -ENODEV,
 				      "no device carries the layer %s%s%s: attach the device, or say where the layer is with --layer",
 				      text, *path_hint ? ", last seen at " : "",
@@ -237,6 +250,7 @@ int find_layer(const u8 *uuid, const char *path_hint, char **path,
 	else
 		*path = xstrdup(list->path);
 	free_found(list);
+	free(skipped);
 	return ret;
 }
 

@@ -131,6 +131,52 @@ test_second_superblock()
 	ok lvremove --yes vg/s
 }
 
+# found_when_renamed NAME: the layer on a volume, by its UUID alone.
+found_when_renamed()
+{
+	new_device E
+	ok chainsetup format --name L "/dev/vg/$1"
+	ok chainsetup format --backing "/dev/vg/$1" --name E "$E"
+	ok lvrename vg "$1" renamed
+	udevadm settle
+	ok chainsetup open "$name" "$E"
+	same "base of E" "$(readlink -f "$(chainsetup layers "$name" |
+		awk '$1 == "L" { print $(NF - 2) }')")" "$(readlink -f /dev/vg/renamed)"
+	ok chainsetup close "$name"
+}
+
+# shows DEVICE: LVM's own device has the superblock as well.
+shows()
+{
+	ok chainsetup dump "/dev/mapper/vg-$1"
+	matches "what vg-$1 shows" "$out" "$(chainsetup dump /dev/vg/renamed | grep uuid | head -n 1)"
+}
+
+# What LVM makes volumes of shows the same superblocks.
+test_hidden_volumes()
+{
+	modprobe -a dm-raid raid1 || wrong "no RAID of LVM's"
+	ok lvcreate --yes --type raid1 --mirrors 1 --nosync --size 12M --name half vg
+	found_when_renamed half
+	shows renamed_rimage_0
+	ok dmsetup suspend vg-renamed
+	refused "vg-renamed_rimage_[01], which is part of vg-renamed:" \
+		chainsetup open "$name" "$E"
+	ok dmsetup resume vg-renamed
+	ok lvremove --yes vg/renamed
+
+	# The first block of the pool is that of the first volume.
+	ok lvcreate --yes --type thin-pool --size 20M --name pool vg
+	ok lvcreate --yes --thinpool pool --virtualsize 12M --name first vg
+	found_when_renamed first
+	shows pool_tdata
+	ok dmsetup suspend vg-renamed
+	refused "vg-pool[-_a-z]*, which is (hidden by LVM|part of vg-[-_a-z]*):" \
+		chainsetup open "$name" "$E"
+	ok dmsetup resume vg-renamed
+	ok lvremove --yes vg/renamed vg/pool
+}
+
 test_growing()
 {
 	follow "Growing" 1
@@ -284,6 +330,6 @@ disk sdb 160
 disk sdc 160
 disk sdd 16
 head -c 8M /dev/urandom >"$own/random"
-[ $# -gt 0 ] || set -- layers second_superblock growing moving stopping thin \
+[ $# -gt 0 ] || set -- layers second_superblock hidden_volumes growing moving stopping thin \
 	physical_volume physical_base all_is_followed
 chainsetup_tests "$@"
