@@ -2,7 +2,9 @@
 /*
  * chainsetup: administration of dm-chain devices and their layers.
  */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chainsetup.h"
 
@@ -32,7 +34,7 @@ const struct command offline_commands[] = {
 	  "[--since LAYER | --all] [--layer UUID=DATA[,META]]... DEV",
 	  "write a layer's own blocks, or those changed since a layer, to stdout", cmd_export },
 	{ "apply",
-	  "[--metadata DEV] [--backing DEV] [--name N] [--max-size S] [--new-uuid] [--unsafe] [--force] DEV | --raw [--force] DEV | --dry-run [DEV]",
+	  "[--metadata DEV] [--backing DEV] [--name N] [--max-size S] [--new-uuid] [--unsafe] [--force] DEV | --raw [--force | --unsafe] DEV | --dry-run [DEV]",
 	  "make a new layer of what \"export\" wrote, read from stdin", cmd_apply },
 	{ "convert",
 	  "images [--raw-base] [--block-size N] [--force] [--dry-run] IMAGE DEV[,META]... | snapshot [--block-size N] [--force] [--dry-run] ORIGIN COW DEV[,META]",
@@ -83,7 +85,27 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-int main(int argc, char **argv)
+/*
+ * What was printed may be all that somebody has of it, a UUID or an undo: one who reads
+ * half of it must not take it for all.
+ */
+static int finish(int status)
+{
+	int err = 0;
+
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout))
+		err = errno ?: EIO;
+	/* Who closed it before has no use for it. */
+	if (close(STDOUT_FILENO) && !err && errno != EBADF)
+		err = errno;
+	if (!err || status)
+		return status;
+	return complain("standard output cannot be written: %s; all else was done",
+			strerror(err));
+}
+
+static int run(int argc, char **argv)
 {
 	const struct command *command;
 	int i;
@@ -107,4 +129,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	return command->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	return finish(run(argc, argv));
 }

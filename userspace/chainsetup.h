@@ -116,7 +116,8 @@ struct device {
  *
  * Return: 0; -EBUSY, with the user of the device in @why, if DEVICE_EXCL and
  * it is mounted, part of another device, a swap area or attached to a loop
- * device; another errno otherwise.
+ * device; -EINVAL, naming both, if the command has it open with DEVICE_EXCL
+ * already; another errno otherwise.
  */
 int device_open(struct device *dev, const char *path, unsigned int flags,
 		struct dm_chain_why *why);
@@ -129,6 +130,9 @@ static inline bool device_is_block(const struct device *dev)
 
 /* Do both name the same device or file? */
 bool device_same(const struct device *a, const struct device *b);
+
+/* Does @path name it as well? */
+bool device_is(const struct device *dev, const char *path);
 
 /* "major:minor" of a block device. @text has room for 32 bytes. */
 const char *device_number(const struct device *dev, char *text);
@@ -167,6 +171,35 @@ const char *device_user(const struct device *dev, char *text, size_t size);
  * active layer does not. (writer.c)
  */
 bool device_may_change(const struct device *dev);
+
+/**
+ * struct device_mark - what tells whether a device was written to
+ * @size: bytes
+ * @written: of a block device, sectors
+ * @discarded: of a block device, sectors
+ * @modified: of a file, seconds
+ * @nanoseconds: behind them
+ */
+struct device_mark {
+	u64 size;
+	u64 written;
+	u64 discarded;
+	u64 modified;
+	u64 nanoseconds;
+};
+
+/**
+ * device_mark() - begin to watch for writes
+ *
+ * Seen are all those that went through this device or file, by whomever, as far as the
+ * kernel counts them (not with 0 in /sys/block/.../queue/iostats); not those
+ * of other hosts, and not those past it, to what the device is made of.
+ *
+ * Return: 0, or -EIO if nothing can be known.
+ */
+int device_mark(const struct device *dev, struct device_mark *mark,
+		struct dm_chain_why *why);
+bool device_changed(const struct device *dev, const struct device_mark *mark);
 
 /* -------------------------------------------------------------- metadata */
 

@@ -5,9 +5,11 @@
  *
  * What is read must not change meanwhile. A layer below the active one of a live
  * chain does not, and all that it holds is on its devices as soon as it is clean:
- * so it can be exported, unless a job copies into it. Somebody may open a layer
- * for writing later than we looked: then its superblock, compared before the end
- * is written, has another generation, job or backing.
+ * so it can be exported, unless a job copies into it. It is not held either: chains may
+ * be opened on it meanwhile. Somebody may open a layer for writing later than we
+ * looked: then its superblock, compared before the end is written, has another
+ * generation, job or backing. A device without a superblock, a raw base or where the
+ * data is apart, nobody has reason to write to: there every write counts.
  */
 #include <errno.h>
 #include <linux/minmax.h>
@@ -24,6 +26,7 @@
 /**
  * struct export - what is exported
  * @chain: the layers that are read
+ * @mark: of those devices of each that have no superblock
  * @from: the lowest one whose blocks are exported, those above as well
  * @whole: all that is shown: nothing lies below
  * @source: their blocks
@@ -31,6 +34,7 @@
  */
 struct export {
 	struct chain chain;
+	struct device_mark mark[DM_CHAIN_MAX_LAYERS];
 	unsigned int from;
 	bool whole;
 	struct block_source source;
@@ -56,18 +60,12 @@ struct source {
 static bool is_layer(const struct layer *layer, const char *word)
 {
 	char name[DM_CHAIN_NAME_LEN], uuid[DM_CHAIN_UUID_TEXT] = "";
-	struct device dev;
-	bool same;
 
 	if (!layer->raw)
 		dm_chain_uuid_format(layer->sb.uuid, uuid);
 	if (!strcmp(word, layer_name(layer, name)) || !strcmp(word, uuid))
 		return true;
-	if (!strchr(word, '/') || device_open(&dev, word, 0, NULL))
-		return false;
-	same = device_same(&dev, &layer->meta);
-	device_close(&dev);
-	return same;
+	return strchr(word, '/') && device_is(&layer->meta, word);
 }
 
 /* The layer behind @since. */
@@ -164,6 +162,22 @@ static int check_at_rest(const struct layer *layer, struct dm_chain_why *why)
 	return 0;
 }
 
+/* The device of a layer that has no superblock, or NULL. */
+static const struct device *bare_device(const struct layer *layer)
+{
+	return layer->raw || layer->sep_meta ? &layer->data : NULL;
+}
+
+/* From here on it is known whether it has changed. */
+static int watch(const struct layer *layer, struct device_mark *mark,
+		 struct dm_chain_why *why)
+{
+	const struct device *bare = bare_device(layer);
+	int ret = bare ? device_mark(bare, mark, why) : 0;
+
+	return ret ? ret : check_at_rest(layer, why);
+}
+
 static bool same_job(const struct dm_chain_sb *a, const struct dm_chain_sb *b)
 {
 	return a->job.type == b->job.type && a->result.type == b->result.type &&
@@ -171,14 +185,27 @@ static bool same_job(const struct dm_chain_sb *a, const struct dm_chain_sb *b)
 	       !strcmp(a->result.id, b->result.id);
 }
 
-/* Was anything opened for writing while it was read? */
-static int check_unchanged(const struct layer *layer, struct dm_chain_why *why)
+/* @path: of the device that was written to */
+static int refuse_changed(const char *path, struct dm_chain_why *why)
+{
+	return dm_chain_refuse(why, -EBUSY,
+			       "%s was written to while it was read: what was exported is of no use",
+			       path);
+}
+
+/* Was anything opened for writing, or written to, while it was read? */
+static int check_unchanged(const struct layer *layer,
+			   const struct device_mark *mark,
+			   struct dm_chain_why *why)
 {
 	const struct dm_chain_sb *old = &layer->sb;
+	const struct device *bare = bare_device(layer);
 	struct dm_chain_sb new;
 	unsigned int slot;
 	int ret;
 
+	if (bare && device_changed(bare, mark))
+		return refuse_changed(bare->path, why);
 	if (layer->raw)
 		return 0;
 	ret = super_read(&layer->meta, &new, &slot, why);
@@ -189,9 +216,7 @@ static int check_unchanged(const struct layer *layer, struct dm_chain_why *why)
 	    old->backing.kind != new.backing.kind ||
 	    !dm_chain_uuid_equal(old->backing.uuid, new.backing.uuid) ||
 	    !same_job(old, &new))
-		return dm_chain_refuse(why, -EBUSY,
-				       "%s was written to while it was read: what was exported is of no use",
-				       layer->meta.path);
+		return refuse_changed(layer->meta.path, why);
 	return 0;
 }
 
@@ -283,7 +308,7 @@ static int export(struct export *ex, const struct source *source,
 	int ret = open_source(ex, source, why);
 
 	for (i = 0; i < ex->chain.nr && !ret; i++)
-		ret = check_at_rest(&ex->chain.layer[i], why);
+		ret = watch(&ex->chain.layer[i], &ex->mark[i], why);
 	if (!ret)
 		ret = chain_load_maps(&ex->chain, why);
 	if (ret)
@@ -299,7 +324,7 @@ static int export(struct export *ex, const struct source *source,
 	if (!ret)
 		ret = blocks_copy(&ex->source, export_sink, &ex->stream, why);
 	for (i = 0; i < ex->chain.nr && !ret; i++)
-		ret = check_unchanged(&ex->chain.layer[i], why);
+		ret = check_unchanged(&ex->chain.layer[i], &ex->mark[i], why);
 	return ret ? ret : stream_end(&ex->stream, why);
 }
 

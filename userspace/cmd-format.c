@@ -46,6 +46,9 @@ int device_check_unused(const struct device *dev, struct dm_chain_why *why)
 	int ret;
 
 	ret = super_read(dev, &sb, &slot, NULL);
+	/* Nobody can have put anything else there. */
+	if (ret == -EUCLEAN)
+		return 0;
 	if (ret == 0) {
 		dm_chain_uuid_format(sb.uuid, uuid);
 		return dm_chain_refuse(why, -EEXIST,
@@ -74,14 +77,14 @@ static int open_devices(struct new_layer *t, const struct format_options *o,
 	int ret;
 
 	ret = device_open(&t->data, o->data, flags, why);
+	if (!ret && o->meta && device_is(&t->data, o->meta))
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s cannot be a metadata device of its own for %s: leave that out for inline metadata",
+				       o->meta, o->data);
 	if (!ret && o->meta)
 		ret = device_open(&t->meta, o->meta, flags, why);
 	if (ret)
 		return ret;
-	if (o->meta && device_same(&t->data, &t->meta))
-		return dm_chain_refuse(why, -EINVAL,
-				       "%s cannot be a metadata device of its own: leave --metadata out for inline metadata",
-				       o->meta);
 	if (o->force)
 		why = o->overwrites;
 	if (o->force && !why)

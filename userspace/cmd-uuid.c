@@ -158,14 +158,14 @@ static int set_data(struct layer *layer, const char *data,
 
 	if (ret || layer->sb.data_offset)
 		return ret;
+	if (device_is(&layer->meta, data))
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s is the metadata device itself: name the copy's data device with --data",
+				       data);
 	ret = device_open(&dev, data, DEVICE_EXCL, why);
 	if (ret)
 		return ret;
-	if (device_same(&dev, &layer->meta))
-		ret = dm_chain_refuse(why, -EINVAL,
-				      "%s is the metadata device itself: name the copy's data device with --data",
-				      data);
-	else if (dev.size < layer->sb.data_offset + layer->sb.size)
+	if (dev.size < layer->sb.data_offset + layer->sb.size)
 		ret = dm_chain_refuse(why, -EINVAL,
 				      "%s has %llu bytes, but the layer takes %llu: --data has to name a whole copy",
 				      data, dev.size,

@@ -114,6 +114,68 @@ const char *device_user(const struct device *dev, char *text, size_t size)
 	return text;
 }
 
+/*
+ * What this command has open for itself alone. The kernel would only say that it is
+ * in use.
+ */
+static struct own_device {
+	struct own_device *next;
+	int fd;
+	struct stat st;
+	char *path;
+} *own_devices;
+
+static void own_add(const struct device *dev, const struct stat *st)
+{
+	struct own_device *own = xalloc(1, sizeof(*own));
+
+	*own = (struct own_device) {
+		.next = own_devices, .fd = dev->fd, .st = *st,
+		.path = xstrdup(dev->path),
+	};
+	own_devices = own;
+}
+
+static void own_remove(int fd)
+{
+	struct own_device **at = &own_devices, *own;
+
+	while (*at && (*at)->fd != fd)
+		at = &(*at)->next;
+	own = *at;
+	if (!own)
+		return;
+	*at = own->next;
+	free(own->path);
+	free(own);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	if (S_ISBLK(a->st_mode) || S_ISBLK(b->st_mode))
+		return S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode) &&
+		       a->st_rdev == b->st_rdev;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static int refuse_twice(const struct device *dev, const struct stat *st,
+			struct dm_chain_why *why)
+{
+	const struct own_device *own = own_devices;
+
+	while (own && !same_file(&own->st, st))
+		own = own->next;
+	if (!own)
+		return 0;
+	if (!strcmp(own->path, dev->path))
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s is named twice: name another device for one of the two purposes",
+				       dev->path);
+	return dm_chain_refuse(why, -EINVAL,
+			       "%s and %s are the same device: name another one for one of the two purposes",
+			       own->path, dev->path);
+}
+
 static int refuse_busy(const struct device *dev, struct dm_chain_why *why)
 {
 	char user[128];
@@ -180,6 +242,9 @@ int device_open(struct device *dev, const char *path, unsigned int flags,
 				       path);
 	dev->path = absolute_path(path);
 	dev->excl = flags & DEVICE_EXCL;
+	ret = dev->excl ? refuse_twice(dev, &st, why) : 0;
+	if (ret)
+		goto fail;
 	if (S_ISBLK(st.st_mode)) {
 		mode |= O_DIRECT;
 		if (dev->excl)
@@ -200,6 +265,8 @@ int device_open(struct device *dev, const char *path, unsigned int flags,
 				      strerror(errno));
 		goto fail;
 	}
+	if (dev->excl)
+		own_add(dev, &st);
 	ret = find_size(dev, &st, why);
 	if (!ret && flags & DEVICE_WRITE)
 		ret = check_writable(dev, why);
@@ -212,8 +279,10 @@ fail:
 
 void device_close(struct device *dev)
 {
-	if (dev->fd >= 0)
+	if (dev->fd >= 0) {
+		own_remove(dev->fd);
 		close(dev->fd);
+	}
 	free(dev->path);
 	*dev = (struct device) { .fd = -1 };
 }
@@ -222,10 +291,14 @@ bool device_same(const struct device *a, const struct device *b)
 {
 	struct stat sa, sb;
 
-	if (device_is_block(a) || device_is_block(b))
-		return a->devno == b->devno;
-	return !fstat(a->fd, &sa) && !fstat(b->fd, &sb) &&
-	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+	return !fstat(a->fd, &sa) && !fstat(b->fd, &sb) && same_file(&sa, &sb);
+}
+
+bool device_is(const struct device *dev, const char *path)
+{
+	struct stat a, b;
+
+	return !fstat(dev->fd, &a) && !stat(path, &b) && same_file(&a, &b);
 }
 
 const char *device_number(const struct device *dev, char *text)

@@ -186,7 +186,8 @@ static int monitor_loop(struct monitor *monitor, struct dm_chain_why *why)
 	};
 	int ret = 0;
 
-	while (!ret) {
+	/* Nobody gets what cannot be printed: main() says so. */
+	while (!ret && !ferror(stdout)) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			return dm_chain_refuse(why, -errno, "poll: %s",
 					       strerror(errno));
@@ -194,7 +195,7 @@ static int monitor_loop(struct monitor *monitor, struct dm_chain_why *why)
 		if (fds[1].revents)
 			break;
 	}
-	if (ret < 0 || !monitor->count || is_done(monitor))
+	if (ret < 0 || !monitor->count || is_done(monitor) || ferror(stdout))
 		return ret < 0 ? ret : 0;
 	return dm_chain_refuse(why, -EINTR, "%llu of %llu events, then %s",
 			       monitor->seen, monitor->count,

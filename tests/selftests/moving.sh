@@ -141,6 +141,69 @@ test_backups()
 	same plain "$(view "$plain")" "AEMM...."
 }
 
+# What is written to a raw base, past the chain, while it is exported is seen.
+test_written_meanwhile()
+{
+	local what
+
+	new_device A "$SIZE"
+	new_device E
+	fill "$A" A 0 4
+	ok chainsetup format --backing "$A" --name E "$E"
+	mkfifo "$scratch/pipe"
+	for what in nothing flush read direct buffered discard; do
+		chainsetup export --all "$E" >"$scratch/pipe" 2>"$scratch/err" &
+		# It waits for room in the pipe.
+		{
+			head -c 4096
+			case $what in
+			flush) sync "$A" ;;
+			read) dd if="$A" of=/dev/null bs=1M status=none ;;
+			direct) fill "$A" X 7 ;;
+			buffered) dd if=/dev/zero of="$A" bs=4k seek=1 count=1 \
+				conv=notrunc status=none ;;
+			discard) blkdiscard -o 7M -l 1M "$A" ;;
+			esac
+			cat
+		} <"$scratch/pipe" >"$scratch/all"
+		wait $!
+		same "status with $what" $? \
+			"$([[ $what = [nfr]* ]]; echo $?)"
+	done
+	matches "what is said" "$(cat "$scratch/err")" \
+		"$A was written to while it was read"
+	refused "it was cut off" chainsetup apply --dry-run <"$scratch/all"
+	# On a base in use, and with a chain opened meanwhile.
+	new_device B
+	ok chainsetup format --backing "$A" --name B "$B"
+	chainsetup export --all "$E" >"$scratch/pipe" &
+	{
+		head -c 4096
+		ok chainsetup open "$name" "$B" >&2
+		fill "/dev/mapper/$name" B 0
+		cat
+	} <"$scratch/pipe" >"$scratch/all"
+	wait $! || wrong "export with a chain opened meanwhile: status $?"
+	ok chainsetup close "$name"
+	rm "$scratch/pipe"
+	ok chainsetup apply --dry-run <"$scratch/all"
+}
+
+test_named_twice()
+{
+	new_device A "$SIZE"
+	new_device B
+	refused "cannot be a metadata device of its own for $A" \
+		chainsetup format --metadata "$A" "$A"
+	mknod "$scratch/alias" b $((0x$(stat -c %t "$A"))) $((0x$(stat -c %T "$A")))
+	refused "cannot be a metadata device of its own for $A" \
+		chainsetup format --metadata "$scratch/alias" "$A"
+	refused "$A and $scratch/alias are the same device" \
+		chainsetup convert snapshot "$A" "$scratch/alias" "$B"
+	refused "$A is named twice" chainsetup convert snapshot "$A" "$A" "$B"
+	rm "$scratch/alias"
+}
+
 test_all_is_followed()
 {
 	all_followed
