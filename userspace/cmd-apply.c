@@ -73,6 +73,14 @@ static int check_words(const struct apply *a, struct dm_chain_why *why)
 		       a->format.max_size || a->new_uuid))
 		return dm_chain_refuse(why, -EINVAL,
 				       "apply: a raw device has no metadata: what describes a layer does not go with --raw");
+	if (a->unsafe && !has_base(header))
+		return dm_chain_refuse(why, -EINVAL,
+				       "layer %s rests on nothing that could be another: --unsafe does not apply",
+				       header->name);
+	if (a->raw && a->format.force && has_base(header))
+		return dm_chain_refuse(why, -EINVAL,
+				       "the stream changes what %s holds, and does not overwrite it: --force does not apply",
+				       a->format.data);
 	if (a->raw)
 		return 0;
 	if (has_base(header) && !a->format.backing)
@@ -129,8 +137,7 @@ static int check_alone(const struct apply *a, struct dm_chain_why *why)
 {
 	const u8 *uuid = a->stream.header.uuid;
 	char text[DM_CHAIN_UUID_TEXT], *path;
-	struct device dev;
-	bool same = false;
+	bool same;
 	int ret;
 
 	ret = find_layer(uuid, "", &path, why);
@@ -138,10 +145,7 @@ static int check_alone(const struct apply *a, struct dm_chain_why *why)
 		return 0;
 	if (ret)
 		return ret;
-	if (!device_open(&dev, path, 0, NULL)) {
-		same = device_same(&dev, new_layer_meta(&a->fill.new));
-		device_close(&dev);
-	}
+	same = device_is(new_layer_meta(&a->fill.new), path);
 	dm_chain_uuid_format(uuid, text);
 	if (!same)
 		ret = dm_chain_refuse(why, -EEXIST,
@@ -188,8 +192,15 @@ static int open_target(struct apply *a, struct dm_chain_why *why)
 		return ret;
 	if (!a->raw)
 		return open_layer(a, why);
-	return raw_open(&a->target, a->format.data, header->size,
-			!has_base(header), a->format.force, why);
+	ret = raw_open(&a->target, a->format.data, header->size,
+		       !has_base(header), a->format.force, why);
+	if (!ret && has_base(header) && !a->unsafe &&
+	    a->target.dev.size < header->base.size)
+		ret = dm_chain_refuse(why, -ENOSPC,
+				      "%s has %llu bytes, and what layer %s rests on has %llu: so it cannot hold that; --unsafe takes it, whatever it shows",
+				      a->format.data, a->target.dev.size,
+				      header->name, header->base.size);
+	return ret;
 }
 
 /*
@@ -310,11 +321,12 @@ static int apply(struct apply *a, struct dm_chain_why *why)
 			       fill_start(&a->fill, why);
 	if (!ret)
 		ret = read_records(a, true, why);
-	if (!ret && a->raw)
-		return raw_finish(&a->target, why);
 	if (!ret)
-		ret = fill_settle(&a->fill, why);
-	return ret ? ret : fill_finish(&a->fill, why);
+		ret = a->raw ? raw_settle(&a->target, why) :
+			       fill_settle(&a->fill, why);
+	if (ret)
+		return ret;
+	return a->raw ? raw_finish(&a->target, why) : fill_finish(&a->fill, why);
 }
 
 static int parse_options(int argc, char **argv, struct apply *a)
@@ -371,6 +383,11 @@ static int parse_options(int argc, char **argv, struct apply *a)
 	if (!operands_ok(argc, argv, a->dry_run ? 0 : 1, 1))
 		return 1;
 	a->format.data = argv[optind];
+	if (!a->format.data && (a->raw || a->new_uuid || a->unsafe ||
+				a->format.force || a->format.meta ||
+				a->format.backing || a->format.name ||
+				a->format.max_size))
+		return complain("apply: without a device nothing but --dry-run applies");
 	if (isatty(STDIN_FILENO))
 		return complain("apply: standard input is a terminal, and no stream of \"export\"");
 	return 0;

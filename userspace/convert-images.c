@@ -53,36 +53,17 @@ static void choose_name(const struct images *im, unsigned int i, char *name)
 	}
 }
 
-/* A device of the new chain has one purpose, and is none of the images. */
+/* A device of the new chain is none of the images. */
 static int check_device(const struct images *im, const struct device *dev,
-			unsigned int i, struct dm_chain_why *why)
+			struct dm_chain_why *why)
 {
-	const struct device *used[DM_CHAIN_MAX_LAYERS * 2];
-	struct device image;
-	unsigned int n, nr = 0;
-	bool same;
+	unsigned int n;
 
-	for (n = 0; n < im->nr; n++) {
-		if (device_open(&image, im->info[n].path, 0, NULL))
-			continue;
-		same = device_same(&image, dev);
-		device_close(&image);
-		if (same)
+	for (n = 0; n < im->nr; n++)
+		if (device_is(dev, im->info[n].path))
 			return dm_chain_refuse(why, -EINVAL,
 					       "%s is the image %s, and cannot become a layer",
 					       dev->path, im->info[n].path);
-	}
-	/* The raw base is the last. */
-	for (n = 0; n < i; n++) {
-		used[nr++] = &im->fill[n].new.data;
-		if (im->fill[n].new.meta.fd >= 0)
-			used[nr++] = &im->fill[n].new.meta;
-	}
-	for (n = 0; n < nr; n++)
-		if (device_same(used[n], dev))
-			return dm_chain_refuse(why, -EINVAL,
-					       "%s is named for two images",
-					       dev->path);
 	return 0;
 }
 
@@ -101,16 +82,14 @@ static int open_in_place(struct images *im, const char *path,
 			 struct dm_chain_why *why)
 {
 	const struct image_info *info = &im->info[im->nr - 1];
-	struct device image;
 	struct dm_chain_sb sb;
 	unsigned int slot;
 	int ret;
 
-	if (strcmp(info->format, "raw") || device_open(&image, info->path, 0, NULL))
+	if (strcmp(info->format, "raw"))
 		return 0;
 	ret = device_open(&im->base.dev, path, 0, why);
-	im->in_place = !ret && device_same(&image, &im->base.dev);
-	device_close(&image);
+	im->in_place = !ret && device_is(&im->base.dev, info->path);
 	if (ret || !im->in_place) {
 		device_close(&im->base.dev);
 		return ret;
@@ -119,7 +98,10 @@ static int open_in_place(struct images *im, const char *path,
 		return dm_chain_refuse(why, -EINVAL,
 				       "%s has %llu bytes, of which a raw base shows %llu: name another device for it",
 				       path, info->size, im->base.dev.size);
-	if (super_read(&im->base.dev, &sb, &slot, NULL) != -ENODATA)
+	ret = super_read(&im->base.dev, &sb, &slot, why);
+	if (ret && ret != -ENODATA)
+		return ret;
+	if (!ret)
 		return dm_chain_refuse(why, -EINVAL, "%s is a layer, and no raw base",
 				       path);
 	return 0;
@@ -133,7 +115,7 @@ static int open_base(struct images *im, const char *path, struct dm_chain_why *w
 		return ret;
 	ret = raw_open(&im->base, path, im->info[im->nr - 1].size, true,
 		       im->options->force, why);
-	return ret ? ret : check_device(im, &im->base.dev, im->nr - 1, why);
+	return ret ? ret : check_device(im, &im->base.dev, why);
 }
 
 /* All that can be refused is, before anything is written. */
@@ -152,9 +134,9 @@ static int open_targets(struct images *im, char **target, struct dm_chain_why *w
 		ret = convert_open(&im->fill[i], target[i], name,
 				   im->info[i].size, im->options, why);
 		if (!ret)
-			ret = check_device(im, &new->data, i, why);
+			ret = check_device(im, &new->data, why);
 		if (!ret && new->meta.fd >= 0)
-			ret = check_device(im, &new->meta, i, why);
+			ret = check_device(im, &new->meta, why);
 	}
 	return ret;
 }
@@ -199,7 +181,7 @@ static int copy_base(struct images *im, struct disk_image *image,
 		ret = blocks_copy(&image->source, raw_sink, im, why);
 	if (!ret && end > size)
 		ret = raw_write(&im->base, size, end - size, NULL, why);
-	return ret ? ret : raw_finish(&im->base, why);
+	return ret ? ret : raw_settle(&im->base, why);
 }
 
 static int copy_image(struct images *im, unsigned int i, struct dm_chain_why *why)
@@ -257,8 +239,8 @@ static int convert(struct images *im, char **target, struct dm_chain_why *why)
 	for (i = im->nr; i-- > 0 && !ret; )
 		ret = copy_image(im, i, why);
 	for (i = im->nr; i-- > 0 && !ret; )
-		if (!is_raw_base(im, i))
-			ret = fill_finish(&im->fill[i], why);
+		ret = is_raw_base(im, i) ? raw_finish(&im->base, why) :
+					   fill_finish(&im->fill[i], why);
 	return ret;
 }
 

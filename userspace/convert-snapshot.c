@@ -23,23 +23,17 @@ struct snapshot {
 };
 
 /* A chain superblock at the beginning would make another thing of the origin. */
-static int check_devices(const struct snapshot *s, struct dm_chain_why *why)
+static int check_origin(const struct snapshot *s, struct dm_chain_why *why)
 {
-	const struct device *new[] = { &s->fill.new.data, &s->fill.new.meta };
 	struct dm_chain_sb sb;
-	unsigned int slot, i;
+	unsigned int slot;
+	int ret = super_read(&s->origin, &sb, &slot, why);
 
-	if (super_read(&s->origin, &sb, &slot, NULL) != -ENODATA)
-		return dm_chain_refuse(why, -EINVAL,
-				       "%s is a layer, and cannot become a raw base",
-				       s->origin.path);
-	for (i = 0; i < 2; i++)
-		if (new[i]->fd >= 0 && (device_same(new[i], &s->origin) ||
-					device_same(new[i], &s->cow)))
-			return dm_chain_refuse(why, -EINVAL,
-					       "%s belongs to the snapshot: the layer needs another device",
-					       new[i]->path);
-	return 0;
+	if (ret)
+		return ret == -ENODATA ? 0 : ret;
+	return dm_chain_refuse(why, -EINVAL,
+			       "%s is a layer, and cannot become a raw base",
+			       s->origin.path);
 }
 
 static int convert(struct snapshot *s, char **words,
@@ -61,7 +55,7 @@ static int convert(struct snapshot *s, char **words,
 				   name_from_path(words[1], name),
 				   s->origin.size, options, why);
 	if (!ret)
-		ret = check_devices(s, why);
+		ret = check_origin(s, why);
 	if (!ret)
 		ret = convert_rest_on_raw(&s->fill, &s->origin, why);
 	if (ret || options->dry_run)

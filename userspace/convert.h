@@ -2,9 +2,9 @@
 /*
  * chainsetup convert: other kinds of chains become layers.
  *
- * Nothing is written before all has been checked, and no layer has a superblock
- * before all of them are durable: a convert that was interrupted leaves no chain, and is
- * done again; what was written may look like something that only --force overwrites.
+ * Nothing is written before all has been checked, and no layer has a superblock, and no
+ * device shows what it begins with, before all of them are durable: a convert that was
+ * interrupted leaves no chain but marks that say so, and is done again.
  */
 #ifndef CHAINSETUP_CONVERT_H
 #define CHAINSETUP_CONVERT_H

@@ -41,6 +41,7 @@ char *images_text(const struct image_info *info, unsigned int nr);
  * struct disk_image - an image that is read
  * @source: its own blocks; what it shows is read
  * @nbd: the connection to the process that reads it
+ * @pid: the process
  * @path: of its file
  * @offset: where the extent that was asked for last begins
  * @own: of that: bytes of the same owner
@@ -51,6 +52,7 @@ char *images_text(const struct image_info *info, unsigned int nr);
 struct disk_image {
 	struct block_source source;
 	struct nbd_handle *nbd;
+	pid_t pid;
 	const char *path;
 	u64 offset;
 	u64 own;

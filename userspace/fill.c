@@ -5,7 +5,8 @@
  * Whatever stops it, what is left is no layer: the superblock is wiped, durably,
  * before anything else is written, and written last, when all that it leads to is
  * durable. Up to then no map page, torn or not, is read by anybody, so the order
- * of all other writes does not matter.
+ * of all other writes does not matter. A data device of its own begins with what the
+ * layer shows, maybe a file system: that is held back as well.
  */
 #include <linux/minmax.h>
 #include <stdlib.h>
@@ -45,20 +46,28 @@ void fill_close(struct fill *fill)
 		free(fill->page[i]);
 	free(fill->page);
 	fill->page = NULL;
+	held_free(&fill->held);
 	new_layer_close(&fill->new);
 }
 
 int fill_start(struct fill *fill, struct dm_chain_why *why)
 {
-	static const u8 zeroes[DM_CHAIN_PAGE_SIZE];
 	const struct device *meta = new_layer_meta(&fill->new);
-	unsigned int slot;
-	int ret = 0;
+	u8 page[DM_CHAIN_PAGE_SIZE];
+	int ret;
 
-	for (slot = 0; slot < 2 && !ret; slot++)
-		ret = device_write(meta, zeroes, sizeof(zeroes),
-				   dm_chain_sb_offset(slot), why);
-	return ret ? ret : device_sync(meta, why);
+	held_mark(page);
+	ret = device_write(meta, page, sizeof(page), dm_chain_sb_offset(0), why);
+	memset(page, 0, sizeof(page));
+	if (!ret)
+		ret = device_write(meta, page, sizeof(page),
+				   dm_chain_sb_offset(1), why);
+	if (!ret)
+		ret = device_sync(meta, why);
+	if (!ret && meta != &fill->new.data)
+		ret = held_start(&fill->held, &fill->new.data,
+				 fill->new.sb.size, why);
+	return ret;
 }
 
 void fill_state(struct fill *fill, u64 block, u64 count,
@@ -87,10 +96,11 @@ int fill_data(struct fill *fill, u64 block, u64 count, const void *data,
 	const struct dm_chain_sb *sb = &fill->new.sb;
 	u64 start = block * sb->block_size;
 	u64 len = min(count * sb->block_size, sb->size - start);
+	u64 part = held_take(&fill->held, start, len, data);
 
 	fill_state(fill, block, count, DM_CHAIN_DATA);
-	return device_write(&fill->new.data, data, len, sb->data_offset + start,
-			    why);
+	return device_write(&fill->new.data, data + part, len - part,
+			    sb->data_offset + start + part, why);
 }
 
 int fill_settle(struct fill *fill, struct dm_chain_why *why)
@@ -102,5 +112,7 @@ int fill_settle(struct fill *fill, struct dm_chain_why *why)
 
 int fill_finish(struct fill *fill, struct dm_chain_why *why)
 {
-	return new_layer_write_super(&fill->new, why);
+	int ret = held_finish(&fill->held, why);
+
+	return ret ? ret : new_layer_write_super(&fill->new, why);
 }

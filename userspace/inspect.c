@@ -214,15 +214,19 @@ int inspect_open(struct inspection *in, const char *path, unsigned int flags,
 	ret = device_open(&in->layer.meta, path, flags, why);
 	if (ret)
 		return ret;
-	ret = super_read(&in->layer.meta, &sb, &slot, NULL);
+	ret = super_read(&in->layer.meta, &sb, &slot, why);
+	if (ret == -EUCLEAN)
+		goto close;
 	if (ret != -ENODATA)
 		return 0;
 	/* Without their magic they may still be what their checksums say. */
 	slots_read(&in->layer, DM_CHAIN_SB_MAGIC, 0, &slots);
 	if (slots.usable[0] || slots.usable[1])
 		return 0;
+	ret = no_superblock(path, why);
+close:
 	inspect_close(in);
-	return no_superblock(path, why);
+	return ret;
 }
 
 static void forget(struct inspection *in)

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <linux/string.h>
 
-#include "chainsetup.h"
+#include "held.h"
 
 int super_read_slots(const struct device *dev, void *page[2],
 		     struct dm_chain_why *why)
@@ -41,6 +41,10 @@ int super_read(const struct device *dev, struct dm_chain_sb *sb,
 	if (ret)
 		return ret;
 	ret = dm_chain_sb_pick((const void **)page, sb, slot, &reason);
+	if (ret == -ENODATA && held_is_mark(page[0]))
+		return dm_chain_refuse(why, -EUCLEAN,
+				       "%s is not complete: the \"chainsetup apply\" or \"convert\" that wrote to it was interrupted: do that again",
+				       dev->path);
 	if (ret)
 		return dm_chain_refuse(why, ret, "%s: %s", dev->path,
 				       reason.text);
@@ -129,7 +133,11 @@ static int open_separate(struct layer *layer, const char *data,
 		return dm_chain_refuse(why, -ENODEV,
 				       "%s does not say where its data device is: open the chain with --layer %s=DATA,%s",
 				       layer->meta.path, uuid, layer->meta.path);
-	ret = device_open(&layer->data, data ? data : layer->sb.data_path,
+	if (device_is(&layer->meta, data ?: layer->sb.data_path))
+		return dm_chain_refuse(why, -EINVAL,
+				       "%s is named both as data and as metadata device of a layer that keeps them apart: name the one with the data",
+				       data ?: layer->sb.data_path);
+	ret = device_open(&layer->data, data ?: layer->sb.data_path,
 			  flags & (DEVICE_WRITE | DEVICE_EXCL | DEVICE_DRY), &reason);
 	if (ret && data)
 		return dm_chain_refuse(why, ret, "the data device of %s: %s",
@@ -139,10 +147,6 @@ static int open_separate(struct layer *layer, const char *data,
 				       "the data device of %s: %s; if it has moved, open the chain with --layer %s=DATA,%s",
 				       layer->meta.path, reason.text, uuid,
 				       layer->meta.path);
-	if (device_same(&layer->data, &layer->meta))
-		return dm_chain_refuse(why, -EINVAL,
-				       "%s is named both as data and as metadata device of a layer that keeps them apart: name the one with the data",
-				       layer->data.path);
 	return 0;
 }
 

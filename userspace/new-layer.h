@@ -6,7 +6,7 @@
 #ifndef CHAINSETUP_NEW_LAYER_H
 #define CHAINSETUP_NEW_LAYER_H
 
-#include "chainsetup.h"
+#include "held.h"
 
 /**
  * struct new_layer - a layer that does not exist yet
@@ -62,11 +62,13 @@ int new_layer_write_super(const struct new_layer *t, struct dm_chain_why *why);
  * struct fill - a new layer that gets its blocks before its superblock
  * @new: the layer
  * @page: payload of every map page, NULL if it is empty
+ * @held: the beginning of a data device of its own
  * @blocks: how many are in each state
  */
 struct fill {
 	struct new_layer new;
 	u8 **page;
+	struct held held;
 	u64 blocks[DM_CHAIN_BAD_STATE];
 };
 
@@ -92,7 +94,7 @@ void fill_state(struct fill *fill, u64 block, u64 count,
 int fill_data(struct fill *fill, u64 block, u64 count, const void *data,
 	      struct dm_chain_why *why);
 
-/* All but the superblock, durable. */
+/* All but the superblock and what is held back, durable. */
 int fill_settle(struct fill *fill, struct dm_chain_why *why);
 
 /* Make it a layer, after fill_settle(). */

@@ -3,81 +3,74 @@
  * chainsetup: a raw device that gets content, see raw-target.h.
  */
 #include <errno.h>
-#include <linux/minmax.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "new-layer.h"
 #include "raw-target.h"
 
-int raw_open(struct raw_target *t, const char *path, u64 size, bool whole,
-	     bool force, struct dm_chain_why *why)
+/* What is changed has to be there, and all of it. */
+static int check_content(const struct device *dev, struct dm_chain_why *why)
 {
 	struct dm_chain_sb sb;
 	unsigned int slot;
+	int ret = super_read(dev, &sb, &slot, why);
+
+	if (ret == -EUCLEAN)
+		return ret;
+	if (ret != -ENODATA)
+		return dm_chain_refuse(why, -EEXIST,
+				       "%s is a layer, and no raw device that could be changed",
+				       dev->path);
+	return 0;
+}
+
+int raw_open(struct raw_target *t, const char *path, u64 size, bool whole,
+	     bool force, struct dm_chain_why *why)
+{
 	int ret;
 
-	*t = (struct raw_target) { .whole = whole };
+	*t = (struct raw_target) { .whole = whole, .size = size };
 	ret = device_open(&t->dev, path, DEVICE_WRITE | DEVICE_EXCL, why);
-	if (ret)
-		return ret;
-	if (whole && !force)
+	if (!ret && !whole)
+		ret = check_content(&t->dev, why);
+	else if (!ret && !force)
 		ret = device_check_unused(&t->dev, why);
-	else if (!whole && super_read(&t->dev, &sb, &slot, NULL) != -ENODATA)
-		ret = dm_chain_refuse(why, -EEXIST,
-				      "%s is a layer, and no raw device that could be changed",
-				      path);
-	if (ret)
-		return ret;
-	if (t->dev.size < size)
-		return dm_chain_refuse(why, -ENOSPC,
-				       "%s has %llu bytes, and %llu are needed",
-				       path, t->dev.size, size);
-	t->head_len = whole ? min_t(u64, size, RAW_HEAD) : 0;
-	t->head = xalloc(1, RAW_HEAD);
-	return 0;
+	if (!ret && t->dev.size < size)
+		ret = dm_chain_refuse(why, -ENOSPC,
+				      "%s has %llu bytes, and %llu are needed",
+				      path, t->dev.size, size);
+	return ret;
 }
 
 void raw_close(struct raw_target *t)
 {
-	free(t->head);
-	t->head = NULL;
+	held_free(&t->held);
 	device_close(&t->dev);
 }
 
 int raw_start(struct raw_target *t, struct dm_chain_why *why)
 {
-	int ret = 0;
-
-	if (t->head_len)
-		ret = device_write(&t->dev, t->head, t->head_len, 0, why);
-	return ret ? ret : device_sync(&t->dev, why);
+	return t->whole ? held_start(&t->held, &t->dev, t->size, why) : 0;
 }
 
 int raw_write(struct raw_target *t, u64 offset, u64 len, const void *data,
 	      struct dm_chain_why *why)
 {
-	if (offset < t->head_len) {
-		u64 part = min(len, t->head_len - offset);
+	u64 part = held_take(&t->held, offset, len, data);
 
-		/* Zeros are there already. */
-		if (data)
-			memcpy(t->head + offset, data, part);
-		data = data ? data + part : NULL;
-		offset += part;
-		len -= part;
-	}
+	offset += part;
+	len -= part;
 	if (!len)
 		return 0;
-	return data ? device_write(&t->dev, data, len, offset, why) :
+	return data ? device_write(&t->dev, data + part, len, offset, why) :
 		      device_write_zeroes(&t->dev, offset, len, why);
+}
+
+int raw_settle(struct raw_target *t, struct dm_chain_why *why)
+{
+	return device_sync(&t->dev, why);
 }
 
 int raw_finish(struct raw_target *t, struct dm_chain_why *why)
 {
-	int ret = device_sync(&t->dev, why);
-
-	if (!ret && t->head_len)
-		ret = device_write(&t->dev, t->head, t->head_len, 0, why);
-	return ret ? ret : device_sync(&t->dev, why);
+	return held_finish(&t->held, why);
 }

@@ -2,30 +2,26 @@
 /*
  * chainsetup: a raw device that gets content.
  *
- * It has no superblock that could be written last. One that gets all of its
- * content begins with zeros until the rest is durable, so that nobody takes it
- * for what it is not yet.
+ * It has no superblock that could be written last. Of one that gets all of its content
+ * the beginning is held back until the rest is durable.
  */
 #ifndef CHAINSETUP_RAW_TARGET_H
 #define CHAINSETUP_RAW_TARGET_H
 
-#include "chainsetup.h"
-
-/* So much is held back. What tells a file system or a partition table is there. */
-#define RAW_HEAD	(1024 * 1024)
+#include "held.h"
 
 /**
  * struct raw_target - the device
  * @dev: nobody else uses it
  * @whole: it gets all of its content
- * @head: of @whole: what it will begin with
- * @head_len: bytes of @head
+ * @size: so much of it
+ * @held: of @whole: its beginning
  */
 struct raw_target {
 	struct device dev;
 	bool whole;
-	u8 *head;
-	size_t head_len;
+	u64 size;
+	struct held held;
 };
 
 /**
@@ -48,7 +44,10 @@ int raw_start(struct raw_target *t, struct dm_chain_why *why);
 int raw_write(struct raw_target *t, u64 offset, u64 len, const void *data,
 	      struct dm_chain_why *why);
 
-/* Make all durable, and let it be what it is. */
+/* All but what is held back, durable. */
+int raw_settle(struct raw_target *t, struct dm_chain_why *why);
+
+/* Let it be what it is, after raw_settle(). */
 int raw_finish(struct raw_target *t, struct dm_chain_why *why);
 
 #endif

@@ -13,8 +13,10 @@ import json
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
+import time
 
 from chains import (MIB, arguments, check, expect, fields, garbage, image, must, refused, run,
                     same_bytes, states, summary, view, work_directory)
@@ -172,7 +174,10 @@ def refusals():
     refuse("in this order: ./top.qcow2, ./base.raw", "top.qcow2", "a.img", "b.img", "old.img")
     refuse("room for", "top.qcow2", "a.img", "small.img")
     refuse("already is the layer old", "top.qcow2", "a.img", "old.img")
-    refuse("named for two images", "top.qcow2", "a.img", "a.img")
+    refuse("a.img is named twice", "top.qcow2", "a.img", "a.img")
+    refuse("a.img is named twice", "--raw-base", "top.qcow2", "a.img", "a.img")
+    os.symlink("a.img", "link.img")
+    refuse("link.img are the same device", "top.qcow2", "a.img", "b.img,link.img")
     os.truncate("top.qcow2", 2 * MIB)
     refuse("is the image ./top.qcow2", "--force", "top.qcow2", "top.qcow2", "a.img")
     must("qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=a.img,data_file_raw=on",
@@ -214,12 +219,7 @@ def killed():
         if wanted is None:
             must("qemu-img", "convert", "-O", "raw", "top.qcow2", "flat")
             wanted = pathlib.Path("flat").read_bytes()
-        done = subprocess.run(
-            ["strace", "-o", "trace", "-P", os.path.abspath("a.img"), "-P",
-             os.path.abspath("b.img"), "-e", "trace=pwrite64", "-e",
-             f"inject=pwrite64:error=EIO:signal=KILL:when={n}", *words],
-            capture_output=True, check=False)
-        if done.returncode == 0:
+        if cut(n, ["a.img", "b.img"], words) == 0:
             break
         complete = [run("chainsetup", "check", name)[0] == 0 for name in ("a.img", "b.img")]
         kinds.add(tuple(complete))
@@ -232,6 +232,82 @@ def killed():
     expect(n > 15 and (False, False) in kinds and (True, True) in kinds, f"{n} {kinds}")
 
 
+def cut(n, names, words):
+    """Run a command that is killed before its n-th write to the files. Returns its status."""
+    paths = [word for name in names for word in ("-P", os.path.abspath(name))]
+    return subprocess.run(
+        ["strace", "-o", "trace", *paths, "-e", "trace=pwrite64", "-e",
+         f"inject=pwrite64:error=EIO:signal=KILL:when={n}", *words],
+        capture_output=True, check=False).returncode
+
+
+def nothing_left():
+    """Killed in the middle, it leaves no socket, and no process that has the image."""
+    words = ["chainsetup", "convert", "images", "top.qcow2", "b.img", "a.img"]
+    for signal in ("TERM", "INT", "KILL"):
+        small_images()
+        # where a socket is, a directory was made
+        status = subprocess.run(
+            ["strace", "-o", "trace", "-e", "trace=mkdir,mkdirat,pwrite64", "-e",
+             f"inject=pwrite64:error=EIO:signal={signal}:when=4", *words],
+            capture_output=True, check=False).returncode
+        expect(status != 0, f"{signal}: it has not ended")
+        trace = pathlib.Path("trace").read_text("utf-8")
+        made = re.findall(r'mkdir(?:at)?\((?:AT_FDCWD, )?"([^"]*)"', trace)
+        expect(made, f"no directory, and how does it read images?\n{trace}")
+        for path in made:
+            expect(not os.path.exists(path), f"{signal}: {path} is left")
+        for _ in range(300):
+            if run("qemu-io", "-c", "write -P 1 0 512", "top.qcow2")[0] == 0:
+                break
+            time.sleep(0.1)
+        else:
+            raise AssertionError(f"{signal}: the image is in use")
+
+
+def whole(path, wanted):
+    """Does it begin with what it is to show? Then all of it is there."""
+    got = pathlib.Path(path).read_bytes()
+    if got[:512] == wanted[:512]:
+        same_bytes(path, got, wanted)
+        return True
+    expect(got.startswith(b"DMC-PART\n") or not any(got), f"{path} begins with {got[:80]}")
+    expect(not any(got[512:MIB]) or got[512:] == wanted[512:],
+           f"{path}: what it will be can be seen already")
+    return False
+
+
+def killed_devices():
+    """The same with a raw base and a data device, which look like what they hold."""
+    words = ["chainsetup", "convert", "images", "--raw-base", "top.qcow2", "b.img,m.img", "a.img"]
+    base = b"\5" * (2 * MIB)
+    pathlib.Path("base.raw").write_bytes(base)
+    must("qemu-img", "create", "-q", "-f", "qcow2", "-b", "base.raw", "-F", "raw", "top.qcow2")
+    must("qemu-io", "-c", "write -P 6 0 2M", "top.qcow2")
+    n, kinds = 0, set()
+    while True:
+        n += 1
+        for name in ("a.img", "b.img", "m.img"):
+            image(name, 2 * MIB)
+        if cut(n, ["a.img", "b.img", "m.img"], words) == 0:
+            break
+        layer = run("chainsetup", "check", "m.img")[0] == 0
+        kind = (whole("a.img", base), whole("b.img", b"\6" * (2 * MIB)), layer)
+        kinds.add(kind)
+        expect(kind == tuple(sorted(kind, reverse=True)), f"cut before write {n}: {kind}")
+        status, _, err = run("chainsetup", "map", "./m.img")
+        expect((status == 0) == layer, f"cut before write {n}: {status}, {err}")
+        if pathlib.Path("m.img").read_bytes().startswith(b"DMC-PART"):
+            expect("m.img is not complete" in err, err)
+        if pathlib.Path("a.img").read_bytes().startswith(b"DMC-PART"):
+            refused("a.img is not complete", "chainsetup", "tree", "./a.img")
+        if kind == (False, False, False):
+            must(*words)
+            same_bytes(f"done again after write {n}", view("raw=a.img", "b.img,m.img"),
+                       b"\6" * (2 * MIB))
+    expect(len(kinds) == 4, f"{n} {kinds}")
+
+
 def main():
     """All of it."""
     args = arguments()
@@ -239,6 +315,8 @@ def main():
         check("what cannot be meant", refusals)
         check("a raw base that is there already", base_in_place)
         check("killed", killed)
+        check("killed, nothing is left", nothing_left)
+        check("killed, with a data device and a raw base", killed_devices)
         for seed in range(args.seed, args.seed + args.count):
             for name in os.listdir("."):
                 os.unlink(name)

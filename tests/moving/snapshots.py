@@ -139,7 +139,10 @@ def damaged():
         store(pairs=[pair])
         refuse(what)
     store(size=2 * MIB)
-    refuse("belongs to the snapshot", "--force", "origin.img", "cow.img", "cow.img")
+    refuse("cow.img is named twice", "--force", "origin.img", "cow.img", "cow.img")
+    refuse("origin.img is named twice", "--force", "origin.img", "cow.img",
+           "new.img,origin.img")
+    refuse("origin.img is named twice", "origin.img", "origin.img", "new.img")
     image("small.img", MIB)
     refuse("room for", "origin.img", "cow.img", "small.img")
     refuse("No such file", "none.img", "cow.img", "new.img")

@@ -7,6 +7,7 @@ reads, and with a reader of the stream that was written from the document alone.
 The last line is "N passed, N failed".
 """
 
+import os
 import pathlib
 import random
 import subprocess
@@ -68,10 +69,10 @@ def changes(rng, chain):
         specs = chain.specs(n) if n >= 0 else [f"raw={chain.raw}"]
         same_bytes(f"since {n}", view(*specs, copy.spec), shown)
         # onto what the base shows, with something else behind it
-        length = len(shown) + rng.choice([0, 4096])
+        length = max(len(shown), len(below)) + rng.choice([0, 4096])
         garbage("raw", length)
         with open("raw", "r+b") as file:
-            file.write(below[:length])
+            file.write(below)
         from_file("since", "chainsetup", "apply", "--raw", "raw")
         same_bytes(f"raw, since {n}", pathlib.Path("raw").read_bytes()[: len(shown)], shown)
 
@@ -145,6 +146,68 @@ def grown_base():
     same_bytes("the copy", pathlib.Path("copy.raw").read_bytes(), shown)
 
 
+def written_meanwhile(separate):
+    """What has no superblock is written to, or shrunk, while it is read: that is seen."""
+    image("under.raw", 2 * MIB, b"\1" * (2 * MIB))
+    over = Layer("over.img", 2 * MIB, 4096, separate)
+    bare = over.path if separate else "under.raw"
+    must("chainsetup", "format", "--name", "over", "--backing", "under.raw",
+         *over.format_options(), over.path)
+    must("chainpoke", "set", over.spec, "0", "512" if separate else "1", "data", "3")
+
+    def put(offset):
+        with open(bare, "r+b") as file:
+            file.seek(offset)
+            file.write(b"\7" * 512)
+
+    def nothing():
+        pass
+
+    def read():
+        with open(bare, "rb") as file:
+            file.read()
+        os.chmod(bare, 0o600)
+
+    # in what was read already, in what is read later; the same bytes again; the last one
+    for change, seen in ((lambda: put(0), True), (lambda: put(MIB), True),
+                         (lambda: os.truncate(bare, 2 * MIB + 512), True),
+                         (nothing, False), (read, False)):
+        # it waits for room in the pipe
+        with subprocess.Popen(["chainsetup", "export", "--all", over.meta],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as export:
+            got = export.stdout.read(512)
+            change()
+            got += export.stdout.read()
+            err = export.stderr.read().decode()
+        try:
+            Stream(got)
+            whole = True
+        except Bad:
+            whole = False
+        if seen:
+            expect(export.returncode == 1 and not whole, f"{export.returncode}, {whole}")
+            expect(f"{bare} was written to while it was read" in err, err)
+        else:
+            expect(not export.returncode and whole and not err, f"{export.returncode}: {err}")
+
+
+def smaller_target():
+    """What is smaller than what the layer rests on cannot hold that."""
+    image("long.raw", MIB, b"\5" * MIB)
+    image("over.img", 2 * MIB)
+    must("chainsetup", "format", "--name", "over", "--size", "65536", "--backing", "long.raw",
+         "over.img")
+    must("chainpoke", "set", "over.img", "3", "1", "data", "9")
+    to_file("over.stream", "chainsetup", "export", "over.img")
+    image("raw", MIB - 512, b"\5" * (MIB - 512))
+    before = pathlib.Path("raw").read_bytes()
+    refuse("what layer over rests on has 1048576", "--raw", "raw", stdin="over.stream")
+    expect(pathlib.Path("raw").read_bytes() == before, "it was changed")
+    from_file("over.stream", "chainsetup", "apply", "--raw", "--unsafe", "raw")
+    expect(pathlib.Path("raw").read_bytes()[:65536] == view("raw=long.raw", "over.img"),
+           "it shows something else")
+
+
 def full():
     """An error that comes last is one as well."""
     with open("/dev/full", "wb") as nowhere:
@@ -155,7 +218,8 @@ def full():
 def no_layer(path):
     """It is not mistaken for one."""
     status, _, err = run("chainsetup", "check", path)
-    expect(status == 1 and "carries no chain superblock" in err, f"{path}: {err}")
+    expect(status == 1 and
+           ("carries no chain superblock" in err or "is not complete" in err), f"{path}: {err}")
 
 
 def damage(step):
@@ -196,7 +260,51 @@ def raw_damage():
     pathlib.Path("bad.stream").write_bytes(whole[:-1])
     with open("bad.stream", "rb") as file:
         refused("it was cut off", "chainsetup", "apply", "--raw", "raw", stdin=file)
-    expect(not any(pathlib.Path("raw").read_bytes()), "it begins with something")
+    not_complete("raw")
+    refuse("is not complete", "--raw", "raw")
+    from_file("all.stream", "chainsetup", "apply", "--raw", "raw")
+    from_file("b.stream", "chainsetup", "apply", "--raw", "raw")
+
+
+def not_complete(path):
+    """Nothing of what it will hold is where it could be recognized, and that is said."""
+    head = pathlib.Path(path).read_bytes()[:MIB]
+    mark = head.rstrip(b"\0")
+    image("new.img", 2 * MIB)
+    expect(mark.startswith(b"DMC-PART\n") and len(mark) < 512, f"{path}: {head[:80]}")
+    for command in (["check"], ["dump"], ["tree"], ["format", "--backing"],
+                    ["rebase", "--unsafe", "c.img"]):
+        words = [f"./{path}", "new.img"] if "--backing" in command else [f"./{path}"]
+        refused("is not complete", "chainsetup", *command, *words)
+
+
+def killed_raw():
+    """Before each write, onto a raw device: all of it, or none and it says so."""
+    to_file("all.stream", "chainsetup", "export", "--all", "c.img")
+    wanted = view("a.img", "b.img", "c.img")
+    n, kinds = 0, set()
+    while True:
+        n += 1
+        garbage("raw", len(wanted))
+        old = pathlib.Path("raw").read_bytes()
+        with open("all.stream", "rb") as file:
+            done = subprocess.run(
+                ["strace", "-o", "trace", "-e", "trace=pwrite64", "-e",
+                 f"inject=pwrite64:error=EIO:signal=KILL:when={n}", "chainsetup", "apply",
+                 "--raw", "raw"], stdin=file, capture_output=True, check=False)
+        if done.returncode == 0:
+            break
+        got = pathlib.Path("raw").read_bytes()
+        kinds.add(got[:8])
+        if got[:512] == wanted[:512]:
+            same_bytes(f"cut before write {n}", got, wanted)
+        elif got != old:
+            expect(got.startswith(b"DMC-PART\n"), f"cut before write {n}: {got[:80]}")
+            refused("is not complete", "chainsetup", "tree", "./raw")
+            from_file("all.stream", "chainsetup", "apply", "--raw", "raw")
+            same_bytes(f"done again after write {n}", pathlib.Path("raw").read_bytes(), wanted)
+    # the mark, zeros behind it; all but the first sector, that
+    expect(n == 2 + 2 + 1 and b"DMC-PART" in kinds, f"{n - 1} writes, {kinds}")
 
 
 def killed(separate):
@@ -216,11 +324,22 @@ def killed(separate):
             break
         status, _, err = run("chainsetup", "check", copy.meta)
         if status:
-            expect("carries no chain superblock" in err, err)
+            expect("carries no chain superblock" in err if n == 1 else "is not complete" in err,
+                   err)
+            if separate and n > 3:
+                not_complete_or(copy.path, wanted)
             from_file("b.stream", *words)
         same_bytes(f"cut before write {n}", view("a.img", copy.spec), wanted)
-    # superblock wiped, data, map, directory, superblock: two slots each
-    expect(n == 2 + 1 + 2 + 2 + 2 + 1, f"{n - 1} writes")
+    # superblock wiped, data, map, directory, superblock: two slots each; of a data device
+    # its mark and zeros in place of the data, which comes before the superblock
+    expect(n == 2 + (4 if separate else 1) + 2 + 2 + 2 + 1, f"{n - 1} writes")
+
+
+def not_complete_or(path, wanted):
+    """A data device has its mark, or all that it will hold: B's blocks 2, 3, 4 are data."""
+    got = pathlib.Path(path).read_bytes()
+    if not got.startswith(b"DMC-PART\n"):
+        same_bytes(path, got[8192:20480], wanted[8192:20480])
 
 
 def killed_over_layer():
@@ -267,6 +386,14 @@ def refusals():
     refuse("already is the layer other", "--backing", "a.img", "other.img")
     refuse("does not go with --raw", "--raw", "--backing", "a.img", "new.img")
     refuse("is a layer, and no raw device", "--raw", "a.img")
+    image("short.raw", 65536 - 512)
+    refuse("and 65536 are needed", "--raw", "short.raw")
+    refuse("--force does not apply", "--raw", "--force", "small.img")
+    refuse("nothing but --dry-run", "--dry-run", "--raw")
+    refuse("nothing but --dry-run", "--dry-run", "--backing", "a.img")
+    to_file("all.stream", "chainsetup", "export", "--all", "b.img")
+    refuse("--unsafe does not apply", "--raw", "--unsafe", "small.img", stdin="all.stream")
+    refuse("--unsafe does not apply", "--unsafe", "new.img", stdin="all.stream")
     refuse("no stream of", "--backing", "a.img", "new.img", stdin="a.img")
     refuse("is missing")
     must("chainsetup", "export", "--help")
@@ -325,6 +452,9 @@ def main():
         check("what cannot be meant", refusals)
         check("a dry run", dry_run)
         check("a base that has grown", grown_base)
+        check("a raw base that is written to meanwhile", written_meanwhile, False)
+        check("a data device that is written to meanwhile", written_meanwhile, True)
+        check("a raw device that is too small", smaller_target)
         check("no room for the stream", full)
         check("UUIDs", uuids)
         check("a damaged stream", damage, 53)
@@ -332,6 +462,7 @@ def main():
         check("killed", killed, False)
         check("killed, with a metadata device", killed, True)
         check("killed over a layer", killed_over_layer)
+        check("killed, onto a raw device", killed_raw)
         for seed in range(args.seed, args.seed + args.count):
             check(f"the random chain {seed}", random_chain, seed)
     return summary()
