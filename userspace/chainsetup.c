@@ -31,13 +31,13 @@ const struct command offline_commands[] = {
 	  "[--data DEV] [--dry-run] [--json] DEV",
 	  "make a layer that stands alone a plain disk image", cmd_plain },
 	{ "export",
-	  "[--since LAYER | --all] [--layer UUID=DATA[,META]]... DEV",
+	  "[--since LAYER | --all] [--layer UUID=DATA[,META]]... [--output FILE [--json]] DEV",
 	  "write a layer's own blocks, or those changed since a layer, to stdout", cmd_export },
 	{ "apply",
-	  "[--metadata DEV] [--backing DEV] [--name N] [--max-size S] [--new-uuid] [--unsafe] [--force] DEV | --raw [--force | --unsafe] DEV | --dry-run [DEV]",
+	  "[--metadata DEV] [--backing DEV] [--name N] [--max-size S] [--new-uuid] [--unsafe] [--force] [--json] DEV | --raw [--force | --unsafe] [--json] DEV | --dry-run [--json] [DEV]",
 	  "make a new layer of what \"export\" wrote, read from stdin", cmd_apply },
 	{ "convert",
-	  "images [--raw-base] [--block-size N] [--force] [--dry-run] IMAGE DEV[,META]... | snapshot [--block-size N] [--force] [--dry-run] ORIGIN COW DEV[,META]",
+	  "images [--format FMT] [--raw-base] [--block-size N] [--force] [--dry-run] [--json] IMAGE DEV[,META]... | snapshot [--block-size N] [--force] [--dry-run] [--json] ORIGIN COW DEV[,META]",
 	  "make layers of a chain of disk images, or of a dm-snapshot", cmd_convert },
 	{ NULL, NULL, NULL, NULL }
 };
@@ -91,18 +91,19 @@ static const struct command *find_command(const char *name)
  */
 static int finish(int status)
 {
+	bool bad = ferror(stdout);
 	int err = 0;
 
-	errno = 0;
-	if (fflush(stdout) || ferror(stdout))
-		err = errno ?: EIO;
+	if (fflush(stdout))
+		err = errno;
 	/* Who closed it before has no use for it. */
 	if (close(STDOUT_FILENO) && !err && errno != EBADF)
 		err = errno;
-	if (!err || status)
+	if (status || (!bad && !err))
 		return status;
-	return complain("standard output cannot be written: %s; all else was done",
-			strerror(err));
+	/* The reason of what went wrong earlier is not known any more. */
+	return complain("standard output could not be written%s%s; all else was done",
+			err ? ": " : "", err ? strerror(err) : "");
 }
 
 static int run(int argc, char **argv)

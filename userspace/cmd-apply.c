@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "new-layer.h"
 #include "raw-target.h"
 #include "stream.h"
@@ -26,6 +27,7 @@
  * @new_uuid: the layer gets another UUID
  * @unsafe: whatever the backing shows
  * @dry_run: only look
+ * @json: print an object
  * @stream: what is read
  * @record: the last one of it
  * @fill: the layer
@@ -37,6 +39,7 @@ struct apply {
 	bool new_uuid;
 	bool unsafe;
 	bool dry_run;
+	bool json;
 	struct stream stream;
 	struct stream_record record;
 	struct fill fill;
@@ -281,13 +284,32 @@ static int read_twice(struct apply *a, off_t start, struct dm_chain_why *why)
 	return ret ? ret : stream_open(&a->stream, stdin, why);
 }
 
+static void print_object(const struct apply *a)
+{
+	const struct stream_header *header = &a->stream.header;
+	const struct dm_chain_sb *sb = &a->fill.new.sb;
+	struct json_object *object = json_object_new_object();
+	bool layer = a->format.data && !a->raw;
+
+	json_flag(object, "dry-run", a->dry_run);
+	json_text(object, "device", a->format.data);
+	json_text(object, "metadata", a->format.meta);
+	json_flag(object, "raw", a->raw);
+	json_text(object, "name", layer ? sb->name : header->name);
+	json_uuid(object, "uuid", layer ? sb->uuid : header->uuid);
+	if (layer)
+		json_number(object, "data-offset", sb->data_offset);
+	else
+		json_text(object, "data-offset", NULL);
+	stream_json(&a->stream, object);
+	print_json(object);
+}
+
 static void print_result(const struct apply *a)
 {
 	const struct stream_header *header = &a->stream.header;
 	const struct dm_chain_sb *sb = &a->fill.new.sb;
-	const u64 *blocks = a->stream.blocks;
-	char uuid[DM_CHAIN_UUID_TEXT], base[DM_CHAIN_UUID_TEXT];
-	static const char * const kinds[] = { "unset", "none", "raw" };
+	char uuid[DM_CHAIN_UUID_TEXT];
 
 	if (a->format.data && !a->raw) {
 		dm_chain_uuid_format(sb->uuid, uuid);
@@ -297,12 +319,7 @@ static void print_result(const struct apply *a)
 		dm_chain_uuid_format(header->uuid, uuid);
 		printf("name=%s uuid=%s ", header->name, uuid);
 	}
-	dm_chain_uuid_format(header->base.uuid, base);
-	printf("size=%llu block-size=%u generation=%llu base=%s data=%llu zero=%llu unowned=%llu\n",
-	       header->size, header->block_size, header->generation,
-	       header->base.kind == DM_CHAIN_BACKING_LAYER ?
-	       base : kinds[header->base.kind], blocks[STREAM_DATA],
-	       blocks[STREAM_ZERO], blocks[STREAM_UNOWNED]);
+	stream_print(&a->stream);
 }
 
 static int apply(struct apply *a, struct dm_chain_why *why)
@@ -341,6 +358,7 @@ static int parse_options(int argc, char **argv, struct apply *a)
 		{ "unsafe", no_argument, NULL, 'U' },
 		{ "force", no_argument, NULL, 'f' },
 		{ "dry-run", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
 		{ }
 	};
 	struct dm_chain_why why;
@@ -376,6 +394,9 @@ static int parse_options(int argc, char **argv, struct apply *a)
 		case 'd':
 			a->dry_run = true;
 			break;
+		case 'j':
+			a->json = true;
+			break;
 		default:
 			return 1;
 		}
@@ -387,7 +408,7 @@ static int parse_options(int argc, char **argv, struct apply *a)
 				a->format.force || a->format.meta ||
 				a->format.backing || a->format.name ||
 				a->format.max_size))
-		return complain("apply: without a device nothing but --dry-run applies");
+		return complain("apply: without a device nothing but --dry-run and --json applies");
 	if (isatty(STDIN_FILENO))
 		return complain("apply: standard input is a terminal, and no stream of \"export\"");
 	return 0;
@@ -404,6 +425,8 @@ int cmd_apply(int argc, char **argv)
 	ret = parse_options(argc, argv, a);
 	if (!ret && apply(a, &why))
 		ret = complain_why(&why);
+	else if (!ret && a->json)
+		print_object(a);
 	else if (!ret)
 		print_result(a);
 	fill_close(&a->fill);

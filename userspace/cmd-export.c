@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * chainsetup export: blocks of a layer, or of several as if they were one, as a
- * stream on standard output.
+ * stream on standard output or in a file.
  *
  * What is read must not change meanwhile. A layer below the active one of a live
  * chain does not, and all that it holds is on its devices as soon as it is clean:
@@ -12,6 +12,7 @@
  * data is apart, nobody has reason to write to: there every write counts.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "blocks.h"
+#include "json.h"
 #include "stream.h"
 
 #define HINTS_MAX	DM_CHAIN_MAX_LAYERS
@@ -48,6 +50,8 @@ struct export {
  * @all: down to the lowest
  * @hint: where layers are
  * @nr_hints: how many
+ * @output: the file that the stream is written to, NULL: standard output
+ * @json: print an object
  */
 struct source {
 	const char *path;
@@ -55,6 +59,8 @@ struct source {
 	bool all;
 	struct layer_hint hint[HINTS_MAX];
 	unsigned int nr_hints;
+	const char *output;
+	bool json;
 };
 
 static bool is_layer(const struct layer *layer, const char *word)
@@ -300,12 +306,11 @@ static int export_sink(void *context, enum dm_chain_state state, u64 block,
 	return stream_put(context, type[state], count, data, why);
 }
 
-static int export(struct export *ex, const struct source *source,
-		  struct dm_chain_why *why)
+static int export(struct export *ex, FILE *file, struct dm_chain_why *why)
 {
 	struct stream_header header;
 	unsigned int i;
-	int ret = open_source(ex, source, why);
+	int ret = 0;
 
 	for (i = 0; i < ex->chain.nr && !ret; i++)
 		ret = watch(&ex->chain.layer[i], &ex->mark[i], why);
@@ -320,12 +325,57 @@ static int export(struct export *ex, const struct source *source,
 		.run = export_run,
 		.read = export_read,
 	};
-	ret = stream_create(&ex->stream, stdout, &header, why);
+	ret = stream_create(&ex->stream, file, &header, why);
 	if (!ret)
 		ret = blocks_copy(&ex->source, export_sink, &ex->stream, why);
 	for (i = 0; i < ex->chain.nr && !ret; i++)
 		ret = check_unchanged(&ex->chain.layer[i], &ex->mark[i], why);
 	return ret ? ret : stream_end(&ex->stream, why);
+}
+
+/* What is there already is not written over: it may be the last backup. */
+static int export_to_file(struct export *ex, const struct source *source,
+			  struct dm_chain_why *why)
+{
+	int fd = open(source->output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+	int ret;
+
+	if (!file && errno == EEXIST)
+		return dm_chain_refuse(why, -EEXIST,
+				       "--output %s: that is there already: remove it, or name another file",
+				       source->output);
+	if (!file)
+		return dm_chain_refuse(why, -errno, "--output %s: %s",
+				       source->output, strerror(errno));
+	ret = export(ex, file, why);
+	if (fclose(file) && !ret)
+		ret = dm_chain_refuse(why, -errno, "--output %s: %s",
+				      source->output, strerror(errno));
+	if (ret)
+		unlink(source->output);
+	return ret;
+}
+
+static void print_result(const struct export *ex, const struct source *source)
+{
+	const struct stream_header *header = &ex->stream.header;
+	char uuid[DM_CHAIN_UUID_TEXT];
+	struct json_object *object;
+
+	if (!source->json) {
+		dm_chain_uuid_format(header->uuid, uuid);
+		printf("name=%s uuid=%s ", header->name, uuid);
+		stream_print(&ex->stream);
+		return;
+	}
+	object = json_object_new_object();
+	json_text(object, "output", source->output);
+	json_number(object, "bytes", ex->stream.at);
+	json_text(object, "name", header->name);
+	json_uuid(object, "uuid", header->uuid);
+	stream_json(&ex->stream, object);
+	print_json(object);
 }
 
 static int parse_options(int argc, char **argv, struct source *source)
@@ -334,6 +384,8 @@ static int parse_options(int argc, char **argv, struct source *source)
 		{ "since", required_argument, NULL, 's' },
 		{ "all", no_argument, NULL, 'a' },
 		{ "layer", required_argument, NULL, 'l' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "json", no_argument, NULL, 'j' },
 		{ }
 	};
 	struct dm_chain_why why;
@@ -356,12 +408,20 @@ static int parse_options(int argc, char **argv, struct source *source)
 					     &why))
 				return complain_why(&why);
 			break;
+		case 'o':
+			source->output = optarg;
+			break;
+		case 'j':
+			source->json = true;
+			break;
 		default:
 			return 1;
 		}
 	}
 	if (!operands_ok(argc, argv, 1, 1))
 		return 1;
+	if (source->json && !source->output)
+		return complain("export: standard output is the stream: --json needs --output");
 	if (source->since && source->all)
 		return complain("export: --since and --all exclude each other");
 	source->path = argv[optind];
@@ -377,10 +437,14 @@ int cmd_export(int argc, char **argv)
 	int ret;
 
 	ret = parse_options(argc, argv, source);
-	if (!ret && isatty(STDOUT_FILENO))
-		ret = complain("export: standard output is a terminal: redirect it");
-	if (!ret && export(ex, source, &why))
+	if (!ret && !source->output && isatty(STDOUT_FILENO))
+		ret = complain("export: the output is a terminal: redirect it, or give --output");
+	if (!ret && (open_source(ex, source, &why) ||
+		     (source->output ? export_to_file(ex, source, &why) :
+				       export(ex, stdout, &why))))
 		ret = complain_why(&why);
+	else if (!ret && source->output)
+		print_result(ex, source);
 	chain_close(&ex->chain);
 	for (i = 0; i < source->nr_hints; i++) {
 		free(source->hint[i].data);

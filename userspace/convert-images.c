@@ -209,17 +209,29 @@ static int copy_image(struct images *im, unsigned int i, struct dm_chain_why *wh
 
 static void print_all(const struct images *im)
 {
+	const struct convert_options *options = im->options;
 	unsigned int i;
 
 	for (i = im->nr; i-- > 0; ) {
+		const struct image_info *info = &im->info[i];
+
 		if (is_raw_base(im, i))
-			printf("raw=%s size=%llu\n", im->base.dev.path,
-			       im->base.dev.size);
+			convert_show_raw(options, &im->base.dev, info);
 		else
-			convert_print(&im->fill[i]);
-		if (im->info[i].snapshots)
-			printf("%s: note: its %u internal snapshots are not converted\n",
-			       im->info[i].path, im->info[i].snapshots);
+			convert_show_layer(options, &im->fill[i], info);
+		if (info->guessed && !i)
+			convert_note(options,
+				     "%s: note: its format was not given, and %s is a guess: --format says it",
+				     info->path, info->format);
+		else if (info->guessed)
+			convert_note(options,
+				     "%s: note: its format is not recorded, and %s is a guess: \"qemu-img rebase -u -b %s -F FORMAT %s\" records it",
+				     info->path, info->format, info->path,
+				     im->info[i - 1].path);
+		if (info->snapshots)
+			convert_note(options,
+				     "%s: note: its %u internal snapshots are not converted",
+				     info->path, info->snapshots);
 	}
 }
 
@@ -250,7 +262,7 @@ int convert_images(int nr, char **words, const struct convert_options *options,
 	struct images im = { .options = options, .base.dev.fd = -1 };
 	unsigned int i;
 	char *text;
-	int ret = images_info(words[0], &im.info, &im.nr, why);
+	int ret = images_info(words[0], options->format, &im.info, &im.nr, why);
 
 	im.fill = xalloc(im.nr, sizeof(*im.fill));
 	for (i = 0; i < im.nr; i++)

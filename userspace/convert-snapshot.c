@@ -81,10 +81,13 @@ int convert_snapshot(int nr, char **words,
 	if (options->raw_base)
 		return dm_chain_refuse(why, -EINVAL,
 				       "convert snapshot: the origin becomes the raw base as it is: --raw-base does not apply");
+	if (options->format)
+		return dm_chain_refuse(why, -EINVAL,
+				       "convert snapshot: there is only one format of exception stores: --format does not apply");
 	fill_init(&s.fill);
 	ret = convert(&s, words, options, why);
 	if (!ret)
-		convert_print(&s.fill);
+		convert_show_layer(options, &s.fill, NULL);
 	fill_close(&s.fill);
 	snapshot_store_close(&s.store);
 	device_close(&s.cow);

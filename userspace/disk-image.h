@@ -13,25 +13,29 @@
  * struct image_info - what qemu-img says of an image
  * @path: of its file
  * @format: "qcow2", "raw"...
+ * @guessed: nobody has said so but its content: whoever can write to a raw image can
+ *	make it look like another one, which names any file as its backing
  * @size: that it shows, bytes
  * @snapshots: internal ones
  */
 struct image_info {
 	char *path;
 	char *format;
+	bool guessed;
 	u64 size;
 	unsigned int snapshots;
 };
 
 /**
  * images_info() - an image, and those that it rests on
+ * @format: of the image itself, NULL: QEMU guesses
  * @info: gets them, the image itself first; images_free() it
  * @nr: how many
  *
  * Refuses what cannot be converted.
  */
-int images_info(const char *path, struct image_info **info, unsigned int *nr,
-		struct dm_chain_why *why);
+int images_info(const char *path, const char *format, struct image_info **info,
+		unsigned int *nr, struct dm_chain_why *why);
 void images_free(struct image_info *info, unsigned int nr);
 
 /* "a.qcow2, b.qcow2", @info[0] first; free() it. */

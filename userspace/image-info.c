@@ -151,11 +151,12 @@ static int take_info(struct json_object *object, struct image_info *info,
 	return 0;
 }
 
-int images_info(const char *path, struct image_info **info, unsigned int *nr,
-		struct dm_chain_why *why)
+int images_info(const char *path, const char *format, struct image_info **info,
+		unsigned int *nr, struct dm_chain_why *why)
 {
-	char *argv[7] = { "qemu-img", "info", "--backing-chain",
-			  "--output=json", "--" };
+	char *argv[8] = { "qemu-img", "info", "--backing-chain", "--output=json" };
+	bool guessed = !format;
+	unsigned int words = 4;
 	struct json_object *array = NULL;
 	char *out, *err;
 	int status, ret = 0;
@@ -163,9 +164,12 @@ int images_info(const char *path, struct image_info **info, unsigned int *nr,
 
 	*nr = 0;
 	*info = NULL;
-	argv[5] = plain_path(path);
+	if (format)
+		argv[words++] = xasprintf("--format=%s", format);
+	argv[words++] = plain_path(path);
 	status = run(argv, &out, &err);
-	free(argv[5]);
+	while (words > 4)
+		free(argv[--words]);
 	err[strcspn(err, "\n")] = 0;
 	if (status == 127)
 		ret = dm_chain_refuse(why, -ENOENT,
@@ -182,8 +186,12 @@ int images_info(const char *path, struct image_info **info, unsigned int *nr,
 	if (!ret) {
 		*info = xalloc(json_object_array_length(array), sizeof(**info));
 		for (i = 0; i < json_object_array_length(array) && !ret; i++) {
-			ret = take_info(json_object_array_get_idx(array, i),
-					&(*info)[i], why);
+			struct json_object *image = json_object_array_get_idx(array, i);
+
+			ret = take_info(image, &(*info)[i], why);
+			(*info)[i].guessed = guessed;
+			/* Of the next one */
+			guessed = !member_text(image, "backing-filename-format");
 			*nr = i + 1;
 		}
 	}

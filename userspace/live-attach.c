@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "chaintab.h"
+#include "json.h"
 #include "live.h"
 #include "live-open.h"
 
@@ -14,11 +15,15 @@
  * struct source - a file that is read
  * @path: of it
  * @all: all of it is to be opened: each line that is wrong is named
+ * @wait: for what is not there yet
+ * @array: JSON objects; NULL: print lines
  * @wrong: what was said of the first one
  */
 struct source {
 	const char *path;
 	bool all;
+	bool wait;
+	struct json_object *array;
 	struct dm_chain_why wrong;
 };
 
@@ -51,8 +56,25 @@ void chaintab_outdated(const char *name, const u8 *uuid)
 	chaintab_free(&tab);
 }
 
+static void show_present(const struct source *source, const struct live *live)
+{
+	struct json_object *object;
+
+	if (!source->array) {
+		printf("%s is open already\n", live->name);
+		return;
+	}
+	object = json_object_new_object();
+	json_flag(object, "opened", false);
+	json_text(object, "device", live->name);
+	json_number(object, "size", live->sectors << 9);
+	json_text(object, "table", live->table);
+	json_object_object_add(object, "jobs", json_object_new_array());
+	json_object_array_add(source->array, object);
+}
+
 /* Who asks wants the device: one that is there already, from the initramfs, will do. */
-static int attach_entry(const struct chaintab_entry *entry, bool wait,
+static int attach_entry(const struct chaintab_entry *entry, const struct source *source,
 			struct dm_chain_why *why)
 {
 	struct open_options options = {
@@ -61,7 +83,9 @@ static int attach_entry(const struct chaintab_entry *entry, bool wait,
 		.read_only = entry->read_only,
 		.jobs_paused = entry->jobs_paused,
 		.rollback = entry->rollback,
-		.wait = wait ? entry->timeout : 0,
+		.wait = source->wait ? entry->timeout : 0,
+		.json = source->array,
+		.array = source->array,
 	};
 	struct live live;
 	int ret = live_exists(entry->name, why);
@@ -72,13 +96,13 @@ static int attach_entry(const struct chaintab_entry *entry, bool wait,
 		return open_chain_device(&options, why);
 	ret = live_open(&live, entry->name, why);
 	if (!ret)
-		printf("%s is open already\n", entry->name);
+		show_present(source, &live);
 	live_close(&live);
 	return ret;
 }
 
 static int attach_named(const struct chaintab *tab, const struct source *source,
-			const char *name, bool wait)
+			const char *name)
 {
 	const struct chaintab_entry *entry = chaintab_find(tab, name);
 	struct dm_chain_why why = { "" };
@@ -86,19 +110,19 @@ static int attach_named(const struct chaintab *tab, const struct source *source,
 	if (!entry)
 		return complain("%s has no line for %s%s", source->path, name,
 				source->wrong.text);
-	if (attach_entry(entry, wait, &why))
+	if (attach_entry(entry, source, &why))
 		return complain("%s: %s", name, why.text);
 	return 0;
 }
 
-static int attach_all(const struct chaintab *tab, const struct source *source, bool wait)
+static int attach_all(const struct chaintab *tab, const struct source *source)
 {
 	unsigned int i;
 	int status = 0;
 
 	for (i = 0; i < tab->nr; i++)
 		if (!tab->entry[i].noauto)
-			status |= attach_named(tab, source, tab->entry[i].name, wait);
+			status |= attach_named(tab, source, tab->entry[i].name);
 	return status;
 }
 
@@ -108,12 +132,13 @@ int cmd_attach(int argc, char **argv)
 		{ "tab", required_argument, NULL, 't' },
 		{ "all", no_argument, NULL, 'a' },
 		{ "no-wait", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 }
 	};
-	struct source source = { .path = CHAINTAB_PATH };
+	struct source source = { .path = CHAINTAB_PATH, .wait = true };
 	struct dm_chain_why why = { "" };
-	bool wait = true;
 	struct chaintab tab;
+	bool json = false;
 	int c, i, status;
 
 	while ((c = next_option(argc, argv, words)) != -1) {
@@ -122,7 +147,9 @@ int cmd_attach(int argc, char **argv)
 		else if (c == 'a')
 			source.all = true;
 		else if (c == 'n')
-			wait = false;
+			source.wait = false;
+		else if (c == 'j')
+			json = true;
 		else
 			return 1;
 	}
@@ -133,12 +160,16 @@ int cmd_attach(int argc, char **argv)
 	status = chaintab_read(&tab, source.path, refuse_line, &source, &why);
 	if (status < 0)
 		return complain_why(&why);
+	if (json)
+		source.array = json_object_new_array();
 	/* A line that is wrong does not matter to him who asks for another. */
 	status = source.all && status;
 	if (source.all)
-		status |= attach_all(&tab, &source, wait);
+		status |= attach_all(&tab, &source);
 	for (i = optind; i < argc; i++)
-		status |= attach_named(&tab, &source, argv[i], wait);
+		status |= attach_named(&tab, &source, argv[i]);
+	if (json)
+		print_json(source.array);
 	chaintab_free(&tab);
 	return status;
 }

@@ -8,7 +8,7 @@ const struct command live_commands[] = {
 	{ "open",
 	  "NAME DEV [--read-only] [--jobs-paused] [--rollback] [--layer UUID=DATA[,META] | --layer raw=DEV]... [--dry-run] [--json]",
 	  "find the chain of layer DEV and make it the device NAME", cmd_open },
-	{ "attach", "[--tab FILE] [--no-wait] --all|NAME...",
+	{ "attach", "[--tab FILE] [--no-wait] [--json] --all|NAME...",
 	  "open what /etc/chaintab says, when its layers are there", cmd_attach },
 	{ "close", "NAME [--deferred]",
 	  "remove the device, or when nobody uses it any more; the layers stay", cmd_close },

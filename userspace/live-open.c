@@ -192,12 +192,18 @@ static void show_open(const struct open_options *options,
 	reply_free(&reply);
 	if (options->json) {
 		object = json_object_new_object();
-		json_flag(object, "dry-run", options->dry_run);
+		if (options->array)
+			json_flag(object, "opened", true);
+		else
+			json_flag(object, "dry-run", options->dry_run);
 		json_text(object, "device", options->name);
 		json_number(object, "size", sb->size);
 		json_text(object, "table", table);
 		json_object_object_add(object, "jobs", jobs);
-		print_json(object);
+		if (options->array)
+			json_object_array_add(options->array, object);
+		else
+			print_json(object);
 		return;
 	}
 	json_object_put(jobs);

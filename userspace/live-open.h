@@ -7,6 +7,8 @@
 
 #include "chainsetup.h"
 
+struct json_object;
+
 /**
  * struct open_options - what the user wants
  * @name: of the new device
@@ -16,6 +18,7 @@
  * @rollback: the active layer may have an overlay
  * @dry_run: change nothing, say what would be done
  * @json: print an object
+ * @array: or add it there
  * @hints: where layers are
  * @nr_hints: how many
  * @wait: how long devices may take to come, seconds; 0 = they are there,
@@ -29,6 +32,7 @@ struct open_options {
 	bool rollback;
 	bool dry_run;
 	bool json;
+	struct json_object *array;
 	struct layer_hint hints[DM_CHAIN_MAX_LAYERS];
 	unsigned int nr_hints;
 	unsigned int wait;

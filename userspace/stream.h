@@ -163,4 +163,10 @@ int stream_open(struct stream *stream, FILE *file, struct dm_chain_why *why);
 int stream_get(struct stream *stream, struct stream_record *record,
 	       struct dm_chain_why *why);
 
+struct json_object;
+
+/* Print what a whole stream is about, to the end of the line; or add it to @object. */
+void stream_print(const struct stream *stream);
+void stream_json(const struct stream *stream, struct json_object *object);
+
 #endif

@@ -227,7 +227,7 @@ def work_directory():
 
 
 __all__ = [
-    "MIB", "Chain", "Layer", "Wrong", "check", "expect", "fields", "from_file", "garbage",
+    "HERE", "MIB", "Chain", "Layer", "Wrong", "check", "expect", "fields", "from_file", "garbage",
     "image", "metadata", "must", "refused", "run", "same_bytes", "states", "summary",
     "to_file", "view",
 ]

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-from chains import (MIB, arguments, check, expect, fields, garbage, image, must, refused, run,
+from chains import (HERE, MIB, arguments, check, expect, fields, garbage, image, must, refused, run,
                     same_bytes, states, summary, view, work_directory)
 
 SECTOR = 512
@@ -119,7 +119,8 @@ def random_images(seed):
         if rng.random() < 0.3:
             image(f"m{n}.img", MIB)
             targets[-1] = specs[-1] = f"t{n}.img,m{n}.img"
-    words = ["chainsetup", "convert", "images", "--block-size", str(block_size)]
+    words = ["chainsetup", "convert", "images", "--block-size", str(block_size),
+             "--format", images.paths[-1].split(".")[1]]
     words += ["--raw-base"] if raw else []
     files = {name: pathlib.Path(name).read_bytes() for name in os.listdir(".")}
     must(*words, "--dry-run", images.paths[-1], *reversed(targets))
@@ -128,6 +129,9 @@ def random_images(seed):
     said = must(*words, images.paths[-1], *reversed(targets)).splitlines()
     expect(len(said) == number, f"{said}")
     for n in range(number):
+        told = fields(said[n])
+        expect((told["image"], told["format"]) ==
+               (f"./{images.paths[n]}", images.paths[n].split(".")[1]), said[n])
         if raw and n == 0:
             continue
         same_bytes(f"image {n}", view(*specs[: n + 1]), images.shown(n))
@@ -241,6 +245,43 @@ def cut(n, names, words):
         capture_output=True, check=False).returncode
 
 
+def formats():
+    """Who guesses, and what was guessed; a raw image that looks like another is none."""
+    small_images()
+    words = ["chainsetup", "convert", "images", "--dry-run"]
+    said = must(*words, "top.qcow2", "b.img", "a.img")
+    expect("./top.qcow2: note: its format was not given, and qcow2 is a guess" in said and
+           said.count("note") == 1, said)
+    said = must(*words, "--format", "qcow2", "top.qcow2", "b.img", "a.img")
+    expect("note" not in said and said.splitlines()[0].endswith("format=raw image=./base.raw"),
+           said)
+    # the guest of a raw image has written what makes it rest on a file of the host
+    pathlib.Path("secret").write_bytes(b"\7" * 65536)
+    must("qemu-img", "create", "-q", "-f", "qcow2", "-b", "secret", "-F", "raw", "guest.raw")
+    os.truncate("guest.raw", MIB)
+    refuse("there are 2 images", "guest.raw", "b.img")
+    refuse("Unknown driver", "--format", "none", "guest.raw", "b.img")
+    said = must("chainsetup", "convert", "images", "--format", "raw", "guest.raw", "b.img")
+    expect("note" not in said and "format=raw image=./guest.raw" in said, said)
+    same_bytes("raw as it is", view("b.img"), pathlib.Path("guest.raw").read_bytes())
+    # an overlay that does not say what its backing is
+    with open("guest.raw", "r+b") as file:
+        data = bytearray(file.read(512))
+        at = data.index(b"\xe2\x79\x2a\xca")
+        data[at : at + 4] = b"\0\0\0\0"
+        file.seek(0)
+        file.write(data)
+    said = must(*words, "--format", "qcow2", "--force", "guest.raw", "a.img", "b.img")
+    expect("./secret: note: its format is not recorded, and raw is a guess" in said, said)
+    for more in ([], ["--raw-base"]):
+        text = must(*words, *more, "--json", "--force", "guest.raw", "a.img", "b.img")
+        done = json.loads(text)
+        expect([layer["format-guessed"] for layer in done["layers"]] == [True, True] and
+               len(done["notes"]) == 2, text)
+        pathlib.Path("json").write_text(text, "utf-8")
+        must("python3", str(HERE.parent / "tools/schema.py"), "convert", "json")
+
+
 def nothing_left():
     """Killed in the middle, it leaves no socket, and no process that has the image."""
     words = ["chainsetup", "convert", "images", "top.qcow2", "b.img", "a.img"]
@@ -314,6 +355,7 @@ def main():
     with work_directory():
         check("what cannot be meant", refusals)
         check("a raw base that is there already", base_in_place)
+        check("formats", formats)
         check("killed", killed)
         check("killed, nothing is left", nothing_left)
         check("killed, with a data device and a raw base", killed_devices)

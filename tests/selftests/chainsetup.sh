@@ -569,8 +569,14 @@ test_attach()
 	END
 	ok chainsetup attach --tab "$tab" "$name"
 	same "attach what is open" "$out" "$name is open already"
+	fits attach --tab "$tab" "$name"
+	same "it was not opened" "$(jq -c '.[] | [.opened, .device, .size]' <<<"$out")" \
+		"[false,\"$name\",$((SIZE << 20))]"
 	ok chainsetup close "$name"
-	ok chainsetup attach --tab "$tab" "$name"
+	fits attach --tab "$tab" "$name"
+	same "it was opened" "$(jq -c '.[] | [.opened, .device, .size]' <<<"$out")" \
+		"[true,\"$name\",$((SIZE << 20))]"
+	fits_end
 	same view "$(view "/dev/mapper/$name")" "AABBCE.."
 	matches "its mode" "$(dmsetup status "$name")" " ro - "
 	ok chainsetup close "$name"

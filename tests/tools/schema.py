@@ -17,7 +17,7 @@ import jsonschema
 
 PATH = os.path.join(os.path.dirname(os.path.realpath(__file__)),
                     "../../Documentation/chainsetup.schema.json")
-PARTS = {"finding", "release-item", "tree-node"}
+PARTS = {"converted", "finding", "release-item", "some-uuid", "tree-node"}
 
 
 def strict(part):

@@ -84,6 +84,7 @@ _chainsetup_values()
 	# A job that is started gets a new id.
 	ID) [ -z "$3" ] || [ "$2" = stream ] || _chainsetup_column jobs "$3" ;;
 	P) printf '%s\n' report ignore stop enospc auto ;;
+	FMT) printf '%s\n' qcow2 raw qed vmdk vdi vhdx vpc ;;
 	*[a-z]*) echo "$1" ;;
 	esac
 }
