@@ -201,6 +201,11 @@ static int find_size(struct device *dev, const struct stat *st,
 	    ioctl(dev->fd, BLKSSZGET, &sector))
 		return dm_chain_refuse(why, -errno, "%s: cannot read its size: %s",
 				       dev->path, strerror(errno));
+	/* Nodes of drivers like nbd and loop are there before what they show. */
+	if (!dev->size)
+		return dm_chain_refuse(why, -ENXIO,
+				       "%s has no size: nothing is attached to it",
+				       dev->path);
 	dev->align = sector;
 	return 0;
 }

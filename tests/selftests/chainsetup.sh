@@ -599,25 +599,31 @@ test_attach()
 	matches "its words" "$(dmsetup table "$name")" " 2 jobs paused$"
 }
 
-# A layer in the middle comes while it waits.
-test_attach_waits()
+# attach_with LAYER PATTERN: it comes while that waits; PATTERN is said without it.
+attach_with()
 {
 	local tab=$scratch/tab file pid
 
-	chain
 	echo "$name $E" >"$tab"
 	ok chainsetup close "$name"
-	file=$(losetup -n -O BACK-FILE "$C")
-	ok losetup -d "$C"
-	refused "no device carries the layer .*, last seen at $C" \
-		chainsetup attach --tab "$tab" --no-wait "$name"
+	file=$(losetup -n -O BACK-FILE "$1")
+	ok losetup -d "$1"
+	refused "$2" chainsetup attach --tab "$tab" --no-wait "$name"
 	chainsetup attach --tab "$tab" "$name" &
 	pid=$!
 	background+=("$pid")
-	ok losetup "$C" "$file"
+	wait_until 50 losetup "$1" "$file" || wrong "$1 is busy"
 	wait "$pid" || wrong "attach: status $?"
 	same layers "$(layers_of "$name")" "base B C E"
 	same view "$(view "/dev/mapper/$name")" "AABBCE.."
+}
+
+# A layer in the middle, and a raw base whose node is there all the time.
+test_attach_waits()
+{
+	chain
+	attach_with "$C" "no device carries the layer .*, last seen at $C"
+	attach_with "$A" "the raw base of $B: $A has no size: nothing is attached to it"
 }
 
 chainsetup_tests "$@"
