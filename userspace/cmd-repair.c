@@ -83,7 +83,7 @@ static int report(struct repair *repair, struct rehearsal *rehearsal,
 		return complain("repair: %u finding%s on %s: nothing can be repaired as it is",
 				in->nr, in->nr == 1 ? "" : "s", in->path);
 	if (closes)
-		return complain("repair: nothing done: %s can be read as it is, not afterwards: choose what to do about the rest, too",
+		return complain("repair: nothing done: %s could not be read then: --choose more",
 				in->path);
 	if (options->yes)
 		return perform(repair, rehearsal, options->undo);
