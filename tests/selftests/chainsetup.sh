@@ -551,9 +551,11 @@ test_close_deferred()
 	same "view afterwards" "$(view "/dev/mapper/$name")" "AABBCE.."
 }
 
+# It lets go of its layers a moment after it cannot be seen any more.
 no_device()
 {
-	! dmsetup info "$name" >/dev/null 2>&1
+	! dmsetup info "$name" >/dev/null 2>&1 &&
+		[ -z "$(ls "/sys/class/block/${E##*/}/holders")" ]
 }
 
 test_attach()
