@@ -106,11 +106,14 @@ test_dry_run()
 
 	chain
 	new_device F 20
+	new_device G
+	ok chainsetup format --name old "$G"
 	sync
 	sums=$(sha256sum "$scratch"/dev.*)
 	rm -rf /run/chainsetup
 	dry "would make $F the layer F, size 8M" snapshot "$name" "$F" --name F
 	dry "would load: 0 16384 chain 5 base .* F [0-9:]+ [0-9:]+" snapshot "$name" "$F" --name F
+	dry "would overwrite: $G already is the layer old" snapshot "$name" "$G" --force --name G
 	dry "job E would make it \[base\] <- \[E\]" stream "$name" --base base
 	dry "job mine would make it \[base\] <- \[C\] <- \[E\]" \
 		stream "$name" --top C --bottom B --job mine
@@ -132,6 +135,13 @@ test_dry_run()
 	ok chainsetup open "$name" "$F" --dry-run
 	matches open "$out" "would create $name: 0 16384 chain 4 base [0-9:]+ - C .*E .*F "
 	! dmsetup info "$name" >/dev/null 2>&1 || wrong "it was opened"
+	ok chainsetup open "$name" "$F"
+	ok chainsetup stream "$name" --base base --speed 1 --job slow
+	ok chainsetup close "$name"
+	ok chainsetup open "$name" "$F" --dry-run
+	matches "open with a job" "$out" "job slow would go on"$'\n'
+	ok chainsetup open "$name" "$F" --jobs-paused --dry-run
+	matches "open with a job" "$out" "job slow would go on, paused"$'\n'
 	fits_end
 }
 
@@ -166,6 +176,8 @@ test_json()
 	done
 	fits jobs "$name"
 	fits status "$name"
+	ok chainsetup status "$name"
+	matches status "$out" "job mine: stream pending, top F, base C, [0-9]+M of 8M"
 	fits job failed "$name" mine
 	ok chainsetup job finalize "$name" mine
 	fits wait "$name"

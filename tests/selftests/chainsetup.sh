@@ -63,6 +63,11 @@ test_open_separate_metadata()
 	fill "$copy" K 0
 	ok chainsetup open "$name" "$meta" --layer "$uuid=$copy,$meta"
 	same "view of the copy" "$(view "/dev/mapper/$name")" "K......."
+	ok chainsetup tree
+	matches "tree, live" "$out" "B  .*$copy,$meta  *active"
+	ok chainsetup close "$name"
+	ok chainsetup tree "$meta"
+	matches "tree, at rest" "$out" "B  .*$B,$meta  *at rest"
 }
 
 # A layer that is no longer where it was is found by its UUID, and where the
@@ -276,12 +281,19 @@ test_map_long()
 
 test_estimate()
 {
+	local by_base
+
 	chain
 	ok chainsetup estimate "$name" --base base
 	matches estimate "$out" "^data to copy 3M"
 	ok chainsetup estimate "$name" --top C --json
 	same json "$(json 'x["data"]')" "$((7 << 20))"
 	refused "nowhere" chainsetup estimate "$name" --top nowhere
+	ok chainsetup estimate "$name" --base B
+	by_base=$out
+	ok chainsetup estimate "$name" --bottom C
+	same "by the lowest layer that is copied" "$out" "$by_base"
+	refused "nowhere" chainsetup estimate "$name" --bottom nowhere
 }
 
 test_snapshot()

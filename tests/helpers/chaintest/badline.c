@@ -12,14 +12,14 @@
 #define BS	4096
 
 /*
- * What the lines below stand on: A raw <- B <- E, closed; N zeroed, G garbage,
- * S too small for anything.
+ * What the lines below stand on: A raw <- B <- E, closed; N zeroed, G garbage, H
+ * garbage but for the superblocks, S too small for anything, T for a map.
  */
 struct stage {
 	struct chain *c;
-	char letter[8];
-	struct slice *slice[8];
-	u64 hash[8];
+	char letter[16];
+	struct slice *slice[16];
+	u64 hash[16];
 	unsigned int nr;
 };
 
@@ -50,7 +50,9 @@ static struct stage *stage_new(void)
 	stage_add(s, 'M', c->layer[2]->meta);
 	stage_add(s, 'N', slice_new(2 * MIB, 0));
 	stage_add(s, 'G', slice_new(0, 2 * MIB));
+	stage_add(s, 'H', slice_new(192 * KIB, 2 * MIB - 192 * KIB));
 	stage_add(s, 'S', slice_new(64 * KIB, 0));
+	stage_add(s, 'T', slice_new(192 * KIB, 0));
 	return s;
 }
 
@@ -152,6 +154,12 @@ static const struct {
 	{ "2 A @A - S @S @S 1 format", "S" },
 	{ "2 A @A - N @S @N 1 format", "N" },
 	{ "2 X @B - N @N @N 1 format", "X" },
+	{ "2 A @A - N @N @N 2 format read_only", "under read_only" },
+	{ "2 A @A - H @H @H 1 format", "not the whole metadata area" },
+	{ "2 A @A - T @T @T 1 format", "has no room for" },
+	{ "2 A @A - N @N @T 1 format", "has no room for" },
+	{ "3 A @A - B 4095:1048575 @B N @N @N 1 format", "below it is missing" },
+	{ "2 A @A - B @N @B", "the line names two devices" },
 	{ "3 A @A - B @B @B E @M @M", "E" },
 	{ "1 E @E @M", "E" },
 	{ "2 A @A - E @E @M", "E" },
