@@ -80,6 +80,26 @@ bool dm_chain_name_valid(const char *name)
 }
 
 /**
+ * dm_chain_path_valid() - can a superblock hold this path?
+ * @path: the first DM_CHAIN_PATH_LEN bytes are looked at, or fewer up to a NUL
+ *
+ * A path is bytes. What is no ASCII is in whatever encoding its user had, and not
+ * for showing as it is: 0x80 to 0x9f may be control characters or parts of others.
+ *
+ * Return: true if there is a NUL, and no control character of ASCII before it.
+ */
+bool dm_chain_path_valid(const char *path)
+{
+	const u8 *c = (const u8 *)path;
+	unsigned int i;
+
+	for (i = 0; i < DM_CHAIN_PATH_LEN && c[i]; i++)
+		if (c[i] < ' ' || c[i] == 0x7f)
+			return false;
+	return i < DM_CHAIN_PATH_LEN;
+}
+
+/**
  * dm_chain_block_size_valid() - is this a size that blocks can have?
  * @bytes: the size
  *

@@ -130,6 +130,7 @@ static inline u64 dm_chain_map_offset(const struct dm_chain_geometry *geo,
 }
 
 bool dm_chain_name_valid(const char *name);
+bool dm_chain_path_valid(const char *path);
 bool dm_chain_block_size_valid(u64 bytes);
 bool dm_chain_uuid_is_null(const u8 *uuid);
 

@@ -27,19 +27,6 @@ static bool is_name(const char *text)
 	       dm_chain_name_valid(text);
 }
 
-/* A path hint is printed as it is, so it must not hold control characters. */
-static bool is_path(const char *text)
-{
-	const u8 *c;
-
-	if (!is_terminated(text, DM_CHAIN_PATH_LEN))
-		return false;
-	for (c = (const u8 *)text; *c; c++)
-		if (*c < ' ' || *c == 0x7f)
-			return false;
-	return true;
-}
-
 /* A size of a device or a layer; 0 is not one. */
 static bool is_size(u64 bytes)
 {
@@ -86,7 +73,7 @@ static int check_layout(const struct dm_chain_sb *sb, struct dm_chain_why *why)
 	if (sb->data_size % SECTOR_BYTES || sb->data_size > S64_MAX)
 		return bad_sb(why, "data device size %llu is not a multiple of 512",
 			      sb->data_size);
-	if (!is_path(sb->data_path))
+	if (!dm_chain_path_valid(sb->data_path))
 		return bad_sb(why, "the data device's path is not a path");
 	return 0;
 }
@@ -111,7 +98,7 @@ static int check_backing(const struct dm_chain_sb *sb, struct dm_chain_why *why)
 	if (b->generation && !layer)
 		return bad_sb(why, "a backing of kind %u has a generation",
 			      b->kind);
-	if (!is_path(b->path))
+	if (!dm_chain_path_valid(b->path))
 		return bad_sb(why, "the backing's path is not a path");
 	return 0;
 }

@@ -207,6 +207,16 @@ static u32 dm_chain_format_block_size(struct dm_chain_ctor *x)
 	return DM_CHAIN_MIN_BLOCK;
 }
 
+/*
+ * A kernel name would be no hint, it may be another device's next time; nor would
+ * a part of a path that does not fit.
+ */
+static void dm_chain_format_hint(char hint[DM_CHAIN_PATH_LEN], const char *path)
+{
+	if (path[0] == '/' && dm_chain_path_valid(path))
+		strscpy(hint, path, DM_CHAIN_PATH_LEN);
+}
+
 static void dm_chain_format_backing(struct dm_chain_ctor *x, unsigned int i,
 				    struct dm_chain_backing *backing)
 {
@@ -223,10 +233,10 @@ static void dm_chain_format_backing(struct dm_chain_ctor *x, unsigned int i,
 		memcpy(backing->uuid, below->sb->uuid, DM_CHAIN_UUID_LEN);
 		backing->size = below->sb->size;
 	}
-	if (below && x->line.layer[i - 1].data[0] == '/')
-		strscpy(backing->path, below->raw ? x->line.layer[i - 1].data :
-						    x->line.layer[i - 1].meta,
-			sizeof(backing->path));
+	if (below)
+		dm_chain_format_hint(backing->path, below->raw ?
+				     x->line.layer[i - 1].data :
+				     x->line.layer[i - 1].meta);
 }
 
 static int dm_chain_format_core(struct dm_chain_ctor *x, unsigned int i,
@@ -247,10 +257,8 @@ static int dm_chain_format_core(struct dm_chain_ctor *x, unsigned int i,
 	sb->generation = 1;
 	sb->flags = DM_CHAIN_F_CLEAN;
 	sb->data_size = bdev_nr_bytes(f->data->bdev);
-	/* A kernel name would be no hint, it may be another device's next time. */
-	if (f->meta != f->data && x->line.layer[i].data[0] == '/')
-		strscpy(sb->data_path, x->line.layer[i].data,
-			sizeof(sb->data_path));
+	if (f->meta != f->data)
+		dm_chain_format_hint(sb->data_path, x->line.layer[i].data);
 	dm_chain_format_backing(x, i, &sb->backing);
 
 	r = dm_chain_geometry_init(&geo, block_size, sb->max_size, &x->why);

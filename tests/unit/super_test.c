@@ -651,7 +651,28 @@ static void garbage(struct kunit *test)
 	KUNIT_EXPECT_GT(test, refused, 1000);
 }
 
+/* One character of every value, and paths as long as there is room for. */
+static void path_characters(struct kunit *test)
+{
+	char path[DM_CHAIN_PATH_LEN + 1] = "/";
+	unsigned int c;
+
+	KUNIT_EXPECT_TRUE(test, dm_chain_path_valid(""));
+	for (c = 1; c < 256; c++) {
+		path[1] = c;
+		KUNIT_EXPECT_EQ_MSG(test, dm_chain_path_valid(path),
+				    c >= ' ' && c != 0x7f, "character %#x", c);
+	}
+	memset(path, '/', DM_CHAIN_PATH_LEN);
+	KUNIT_EXPECT_FALSE(test, dm_chain_path_valid(path));
+	path[DM_CHAIN_PATH_LEN - 1] = 0;
+	KUNIT_EXPECT_TRUE(test, dm_chain_path_valid(path));
+	path[DM_CHAIN_PATH_LEN - 2] = '\n';
+	KUNIT_EXPECT_FALSE(test, dm_chain_path_valid(path));
+}
+
 static struct kunit_case super_cases[] = {
+	KUNIT_CASE(path_characters),
 	KUNIT_CASE(round_trips),
 	KUNIT_CASE(longest_strings),
 	KUNIT_CASE(on_disk),
