@@ -310,6 +310,14 @@ int super_read(const struct device *dev, struct dm_chain_sb *sb,
 int no_superblock(const char *path, struct dm_chain_why *why);
 
 /**
+ * super_set_path() - record a path in a superblock
+ * @hint: has room for DM_CHAIN_PATH_LEN bytes
+ *
+ * Return: 0, or a refusal if a superblock cannot hold the path.
+ */
+int super_set_path(char *hint, const char *path, struct dm_chain_why *why);
+
+/**
  * super_write() - make @layer->sb the superblock
  *
  * Writes the slot that is not the durable one, with the next sequence number,

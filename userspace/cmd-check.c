@@ -13,7 +13,7 @@ static void tell(const char *path, struct json_object *object, const char *text)
 	if (object)
 		json_append(json_object_object_get(object, "messages"), text);
 	else
-		printf("%s: %s\n", path, text);
+		say("%s: %s", path, text);
 }
 
 static int clear_needs_check(const char *path, struct json_object *object)
@@ -89,7 +89,7 @@ static int check_one(const char *path, bool dry_run, struct json_object *array)
 	if (object)
 		json_flag(object, "clean", !findings);
 	else if (!findings)
-		printf("%s: clean\n", path);
+		say("%s: clean", path);
 	return findings;
 }
 

@@ -330,11 +330,11 @@ static void print_indented(struct json_object *o, unsigned int depth)
 		if (json_object_is_type(value, json_type_array)) {
 			print_array(key, value, depth);
 		} else if (json_object_is_type(value, json_type_object)) {
-			printf("%*s%s:\n", depth * 2, "", key);
+			say("%*s%s:", depth * 2, "", key);
 			print_indented(value, depth + 1);
 		} else {
-			printf("%*s%s: %s\n", depth * 2, "", key,
-			       json_object_get_string(value));
+			say("%*s%s: %s", depth * 2, "", key,
+			    json_object_get_string(value));
 		}
 	}
 }

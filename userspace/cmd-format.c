@@ -95,16 +95,6 @@ static int open_devices(struct new_layer *t, const struct format_options *o,
 	return o->force ? 0 : ret;
 }
 
-static int set_path(char *hint, const char *path, struct dm_chain_why *why)
-{
-	if (strlen(path) >= DM_CHAIN_PATH_LEN)
-		return dm_chain_refuse(why, -ENAMETOOLONG,
-				       "the path %s is longer than the %u bytes that a superblock has room for: use a shorter one",
-				       path, DM_CHAIN_PATH_LEN - 1);
-	strscpy(hint, path, DM_CHAIN_PATH_LEN);
-	return 0;
-}
-
 int backing_reference(struct dm_chain_backing *ref, const struct layer *layer,
 		      struct dm_chain_why *why)
 {
@@ -115,7 +105,7 @@ int backing_reference(struct dm_chain_backing *ref, const struct layer *layer,
 		memcpy(ref->uuid, layer->sb.uuid, DM_CHAIN_UUID_LEN);
 		ref->generation = layer->sb.generation;
 	}
-	return set_path(ref->path, layer->meta.path, why);
+	return super_set_path(ref->path, layer->meta.path, why);
 }
 
 static int set_backing(struct new_layer *t, const struct format_options *o,
@@ -262,7 +252,7 @@ static int set_names(struct new_layer *t, const struct format_options *o,
 		name_from_path(o->data, t->sb.name);
 	if (t->meta.fd < 0)
 		return 0;
-	return set_path(t->sb.data_path, t->data.path, why);
+	return super_set_path(t->sb.data_path, t->data.path, why);
 }
 
 int new_layer_open(struct new_layer *t, const struct format_options *options,
@@ -396,19 +386,19 @@ static void format_text(const struct format_options *format,
 
 	dm_chain_uuid_format(sb->uuid, uuid);
 	if (!format->dry_run) {
-		printf("name=%s uuid=%s data-offset=%llu size=%llu\n", sb->name,
-		       uuid, sb->data_offset, sb->size);
+		say("name=%s uuid=%s data-offset=%llu size=%llu", sb->name,
+		    uuid, sb->data_offset, sb->size);
 		return;
 	}
-	printf("would make %s the layer %s: size %s, %s at most, blocks of %s, data at %s\n",
-	       format->data, sb->name, human_size(sb->size, size),
-	       human_size(sb->max_size, max), human_size(sb->block_size, block),
-	       place_text(sb->data_offset, offset));
-	printf("would write the metadata to %s\n", format->meta ?: format->data);
+	say("would make %s the layer %s: size %s, %s at most, blocks of %s, data at %s",
+	    format->data, sb->name, human_size(sb->size, size),
+	    human_size(sb->max_size, max), human_size(sb->block_size, block),
+	    place_text(sb->data_offset, offset));
+	say("would write the metadata to %s", format->meta ?: format->data);
 	if (format->backing)
-		printf("would rest on %s\n", format->backing);
+		say("would rest on %s", format->backing);
 	if (*format->overwrites->text)
-		printf("would overwrite: %s\n", format->overwrites->text);
+		say("would overwrite: %s", format->overwrites->text);
 	puts("nothing was changed");
 }
 

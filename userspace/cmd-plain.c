@@ -80,9 +80,10 @@ static void show_plain(const struct layer *layer, u64 zeroed, bool dry_run,
 		json_text(object, "table", table);
 		print_json(object);
 	} else if (dry_run) {
-		printf("would write %s of zeros to %s\n",
-		       human_size(zeroed, size), layer->data.path);
-		printf("would print: %s\nnothing was changed\n", table);
+		say("would write %s of zeros to %s",
+		    human_size(zeroed, size), layer->data.path);
+		say("would print: %s", table);
+		puts("nothing was changed");
 	} else {
 		puts(table);
 	}

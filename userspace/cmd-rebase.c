@@ -221,12 +221,13 @@ static void show_rebase(const struct rebase_options *options, const char *job)
 		print_json(object);
 	} else if (options->dry_run) {
 		if (job)
-			printf("would cancel job %s\n", job);
-		printf("would record %s as the backing of %s, %s\nnothing was changed\n",
-		       options->backing, options->path, options->unsafe ?
-		       "whatever it shows then" : "which shows the same then");
+			say("would cancel job %s", job);
+		say("would record %s as the backing of %s, %s",
+		    options->backing, options->path, options->unsafe ?
+		    "whatever it shows then" : "which shows the same then");
+		puts("nothing was changed");
 	} else if (job) {
-		printf("job %s is cancelled\n", job);
+		say("job %s is cancelled", job);
 	}
 }
 

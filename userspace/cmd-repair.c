@@ -59,8 +59,8 @@ static int perform(struct repair *repair, struct rehearsal *rehearsal,
 	inspect(in);
 	if (in->array)
 		return complain_left(in);
-	printf("%s: repaired, %u writes; to undo it: chainsetup repair --yes --restore %s %s\n",
-	       in->path, rehearsal->nr, undo, in->path);
+	say("%s: repaired, %u writes; to undo it: chainsetup repair --yes --restore %s %s",
+	    in->path, rehearsal->nr, undo, in->path);
 	return complain_left(in);
 }
 
@@ -76,7 +76,7 @@ static int report(struct repair *repair, struct rehearsal *rehearsal,
 
 	if (!rehearsal->nr && !in->nr) {
 		if (!in->array)
-			printf("%s: clean\n", in->path);
+			say("%s: clean", in->path);
 		return 0;
 	}
 	if (!rehearsal->nr)
@@ -98,7 +98,7 @@ static void print_left(const struct inspection *in)
 	const struct finding *f;
 
 	if (!in->array)
-		printf("%s: what is left then:\n", in->path);
+		say("%s: what is left then:", in->path);
 	for (f = in->findings; f; f = f->next)
 		if (!f->note)
 			finding_print(in, f, true);
@@ -199,9 +199,9 @@ static int restore(const char *path, const struct repair_options *options)
 	if (ret)
 		complain_why(&why);
 	else if (!plan.nr && !options->json)
-		printf("%s: nothing to restore: it is as it was\n", path);
+		say("%s: nothing to restore: it is as it was", path);
 	else if (options->yes && !options->json)
-		printf("%s: restored, %u pages\n", path, plan.nr);
+		say("%s: restored, %u pages", path, plan.nr);
 	else if (plan.nr && !options->yes)
 		ret = complain("repair: nothing was changed; --yes restores %u pages",
 			       plan.nr);

@@ -170,15 +170,10 @@ static int set_data(struct layer *layer, const char *data,
 				      "%s has %llu bytes, but the layer takes %llu: --data has to name a whole copy",
 				      data, dev.size,
 				      layer->sb.data_offset + layer->sb.size);
-	else if (strlen(dev.path) >= DM_CHAIN_PATH_LEN)
-		ret = dm_chain_refuse(why, -ENAMETOOLONG,
-				      "the path %s is too long for a superblock: use a shorter one",
-				      dev.path);
-	if (!ret) {
-		strscpy(layer->sb.data_path, dev.path,
-			sizeof(layer->sb.data_path));
+	else
+		ret = super_set_path(layer->sb.data_path, dev.path, why);
+	if (!ret)
 		layer->sb.data_size = dev.size;
-	}
 	device_close(&dev);
 	return ret;
 }
@@ -227,13 +222,13 @@ static void show_uuid(const struct layer *layer, const u8 *uuid, bool dry_run,
 	}
 	dm_chain_uuid_format(dry_run ? layer->sb.uuid : uuid, text);
 	if (dry_run)
-		printf("would give %s another UUID than %s\n",
-		       layer->meta.path, text);
+		say("would give %s another UUID than %s",
+		    layer->meta.path, text);
 	else
-		printf("uuid=%s\n", text);
+		say("uuid=%s", text);
 	if (job)
-		printf("the unfinished job %s goes on, unless opened with --jobs-paused\n",
-		       job);
+		say("the unfinished job %s goes on, unless opened with --jobs-paused",
+		    job);
 	if (dry_run)
 		puts("nothing was changed");
 }

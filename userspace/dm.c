@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel-log.h"
 #include "live.h"
 
 /* The first error that libdevmapper reported since the last task was made. */
@@ -77,62 +78,6 @@ static int task_run_nodes(struct dm_task *task, struct dm_chain_why *why)
 	dm_udev_wait(cookie);
 	dm_task_update_nodes();
 	return ret;
-}
-
-/*
- * The reason of a refusal that the constructor or preresume gave is in the
- * kernel's log only. What the log says behind the mark is that reason.
- */
-static int kernel_log_mark(void)
-{
-	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd >= 0)
-		lseek(fd, 0, SEEK_END);
-	return fd;
-}
-
-static void kernel_log_reason(int fd, struct dm_chain_why *why)
-{
-	static const char mark[] = TARGET_NAME ": ";
-	struct dm_chain_why reason = { "" };
-	char record[1024];
-	bool own = false;
-	ssize_t n;
-
-	if (fd < 0)
-		return;
-	for (;;) {
-		char *text, *end;
-		bool from_target;
-
-		n = read(fd, record, sizeof(record) - 1);
-		if (n < 0 && errno == EPIPE)
-			continue;
-		if (n <= 0)
-			break;
-		record[n] = 0;
-		text = strchr(record, ';');
-		if (!text)
-			continue;
-		end = strchr(++text, '\n');
-		if (end)
-			*end = 0;
-		if (strncmp(text, "device-mapper: ", 15))
-			continue;
-		text += 15;
-		/* The target's own lines say more than dm's about it. */
-		from_target = !strncmp(text, mark, strlen(mark));
-		text = strstr(text, mark);
-		if (!text || (own && !from_target))
-			continue;
-		own = from_target;
-		snprintf(reason.text, sizeof(reason.text), "%.*s",
-			 (int)sizeof(reason.text) - 1, text + strlen(mark));
-	}
-	close(fd);
-	if (reason.text[0])
-		*why = reason;
 }
 
 static int device_info(const char *name, struct dm_info *info,
@@ -439,8 +384,7 @@ int live_message(const char *name, const char *message, char **reply,
 		query_reason(log, why);
 		return ret;
 	}
-	if (log >= 0)
-		close(log);
+	kernel_log_forget(log);
 	if (!ret || send_message(name, "error", &text, NULL))
 		return ret;
 	text[strcspn(text, "\n")] = 0;
@@ -465,8 +409,8 @@ static int table_load(const char *name, u64 sectors, const char *table,
 		ret = task_run(task, why);
 	if (ret && why)
 		kernel_log_reason(log, why);
-	else if (log >= 0)
-		close(log);
+	else
+		kernel_log_forget(log);
 	dm_task_destroy(task);
 	return ret;
 }
@@ -520,8 +464,8 @@ int live_create(const char *name, const char *uuid, u64 sectors,
 		dm_task_destroy(task);
 		if (ret)
 			kernel_log_reason(log, why);
-		else if (log >= 0)
-			close(log);
+		else
+			kernel_log_forget(log);
 	}
 	if (ret)
 		live_remove(name, NULL, NULL);
@@ -591,8 +535,8 @@ int live_replace(const struct live *live, u64 sectors, const char *table,
 
 	if (ret && ret != -EAGAIN)
 		kernel_log_reason(log, why);
-	else if (log >= 0)
-		close(log);
+	else
+		kernel_log_forget(log);
 	dm_udev_wait(cookie);
 	dm_task_update_nodes();
 	dm_task_destroy(suspend);

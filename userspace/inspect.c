@@ -98,9 +98,9 @@ void finding_print(const struct inspection *in, const struct finding *f,
 		add_object(in->array, f->text, f->note, what);
 		return;
 	}
-	printf("%s: %s%s\n", in->path, f->note ? "note: " : "", f->text);
+	say("%s: %s%s", in->path, f->note ? "note: " : "", f->text);
 	if (what)
-		printf("%s:   %s\n", in->path, what);
+		say("%s:   %s", in->path, what);
 }
 
 void inspect_say(const struct inspection *in, const char *fmt, ...)
@@ -114,7 +114,7 @@ void inspect_say(const struct inspection *in, const char *fmt, ...)
 	if (in->array)
 		add_object(in->array, text, true, NULL);
 	else
-		printf("%s: %s\n", in->path, text);
+		say("%s: %s", in->path, text);
 	free(text);
 }
 

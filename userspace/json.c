@@ -2,12 +2,22 @@
 /*
  * chainsetup: JSON objects, see json.h.
  */
+#include <stdlib.h>
+
 #include "json.h"
+
+struct json_object *json_string(const char *text)
+{
+	char *shown = text_shown(text, true);
+	struct json_object *string = json_object_new_string(shown);
+
+	free(shown);
+	return string;
+}
 
 void json_text(struct json_object *object, const char *key, const char *text)
 {
-	json_object_object_add(object, key,
-			       text ? json_object_new_string(text) : NULL);
+	json_object_object_add(object, key, text ? json_string(text) : NULL);
 }
 
 void json_number(struct json_object *object, const char *key, u64 number)
@@ -22,7 +32,7 @@ void json_flag(struct json_object *object, const char *key, bool flag)
 
 void json_append(struct json_object *array, const char *text)
 {
-	json_object_array_add(array, json_object_new_string(text));
+	json_object_array_add(array, json_string(text));
 }
 
 void json_uuid(struct json_object *object, const char *key, const u8 *uuid)

@@ -10,6 +10,9 @@
 
 #include "chainsetup.h"
 
+/* A text; JSON is UTF-8, so it is as text_shown() makes it. */
+struct json_object *json_string(const char *text);
+
 /* Add a member. @text may be NULL: null. */
 void json_text(struct json_object *object, const char *key, const char *text);
 void json_number(struct json_object *object, const char *key, u64 number);

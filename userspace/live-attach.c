@@ -61,7 +61,7 @@ static void show_present(const struct source *source, const struct live *live)
 	struct json_object *object;
 
 	if (!source->array) {
-		printf("%s is open already\n", live->name);
+		say("%s is open already", live->name);
 		return;
 	}
 	object = json_object_new_object();

@@ -69,7 +69,7 @@ void estimate_text(const struct reply_line *estimate,
 	       line_size(estimate, "free", room));
 	for (i = 0; i < rooms.nr; i++) {
 		text = room_text(&rooms.room[i]);
-		puts(text);
+		say("%s", text);
 		free(text);
 	}
 }

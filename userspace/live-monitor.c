@@ -123,9 +123,13 @@ static void show_event(struct monitor *monitor, const struct uevent *event)
 	char time[48], *text;
 
 	time_text(time, sizeof(time));
-	text = monitor->json ? uevent_json(event, time, name) :
-			       uevent_text(event, time, name);
-	puts(text);
+	if (monitor->json) {
+		text = uevent_json(event, time, name);
+		puts(text);
+	} else {
+		text = uevent_text(event, time, name);
+		say("%s", text);
+	}
 	free(text);
 	monitor->seen++;
 }

@@ -186,7 +186,7 @@ static void show_open(const struct open_options *options,
 		text = job_news(&reply.line[i], options->name);
 		json_append(jobs, text);
 		if (!options->json)
-			puts(text);
+			say("%s", text);
 		free(text);
 	}
 	reply_free(&reply);
@@ -209,11 +209,11 @@ static void show_open(const struct open_options *options,
 	json_object_put(jobs);
 	if (!options->dry_run)
 		return;
-	printf("would create %s: 0 %llu %s %s\n", options->name, sb->size >> 9,
-	       TARGET_NAME, table);
+	say("would create %s: 0 %llu %s %s", options->name, sb->size >> 9,
+	    TARGET_NAME, table);
 	if (sb->job.type)
-		printf("job %s would go on%s\n", sb->job.id,
-		       options->jobs_paused ? ", paused" : "");
+		say("job %s would go on%s", sb->job.id,
+		    options->jobs_paused ? ", paused" : "");
 	puts("nothing was changed");
 }
 
@@ -411,7 +411,7 @@ int cmd_close(int argc, char **argv)
 	if (!ret)
 		ret = live_remove(argv[optind], deferred ? &later : NULL, &why);
 	if (later)
-		printf("%s is in use: it is removed as soon as it is not\n", argv[optind]);
+		say("%s is in use: it is removed as soon as it is not", argv[optind]);
 	if (ret == -EBUSY) {
 		struct device dev;
 

@@ -35,8 +35,10 @@ static int show_all(show_fn show, struct json_object *array, bool headings,
 
 	ret = live_list(&names, why);
 	for (i = 0; !ret && i < names.nr; i++) {
-		if (headings && !array)
-			printf("%s%s:\n", i ? "\n" : "", names.name[i]);
+		if (headings && !array) {
+			fputs(i ? "\n" : "", stdout);
+			say("%s:", names.name[i]);
+		}
 		ret = show(names.name[i], array, why);
 		if (ret == -ENODEV)
 			ret = 0;
@@ -143,11 +145,11 @@ static void status_text(const struct live *live, const struct status *status)
 	char size[32], block[32];
 	unsigned int i;
 
-	printf("%s  %s  %s%s%s  blocks of %s\n", live->name,
-	       human_size(live->sectors << 9, size), status->mode,
-	       live->suspended ? "  suspended" : "",
-	       status->needs_check ? "  NEEDS CHECK" : "",
-	       human_size(status->block_size, block));
+	say("%s  %s  %s%s%s  blocks of %s", live->name,
+	    human_size(live->sectors << 9, size), status->mode,
+	    live->suspended ? "  suspended" : "",
+	    status->needs_check ? "  NEEDS CHECK" : "",
+	    human_size(status->block_size, block));
 	fputs(" ", stdout);
 	for (i = 0; i < status->nr_layers; i++)
 		printf("%s [%s]", i ? " <-" : "", status->layer[i].name);
@@ -155,17 +157,17 @@ static void status_text(const struct live *live, const struct status *status)
 	for (i = 0; i < status->nr_layers; i++) {
 		const struct status_layer *layer = &status->layer[i];
 
-		printf("  %s: %llu of %llu blocks\n", layer->name,
-		       layer->allocated, layer->total);
+		say("  %s: %llu of %llu blocks", layer->name,
+		    layer->allocated, layer->total);
 	}
 	for (i = 0; i < status->nr_jobs; i++) {
 		const struct status_job *job = &status->job[i];
 		char offset[32], len[32];
 
-		printf("  job %s: %s %s, top %s, base %s, %s of %s\n", job->id,
-		       job->type, job->status, job->top, job->base,
-		       human_size(job->offset, offset),
-		       human_size(job->len, len));
+		say("  job %s: %s %s, top %s, base %s, %s of %s", job->id,
+		    job->type, job->status, job->top, job->base,
+		    human_size(job->offset, offset),
+		    human_size(job->len, len));
 	}
 }
 

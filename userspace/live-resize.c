@@ -106,12 +106,12 @@ static void show_resize(const char *name, u64 was, u64 size,
 		json_number(object, "was", was);
 		print_json(object);
 	} else if (size == was) {
-		printf("%s: %s already\n", name, after);
+		say("%s: %s already", name, after);
 	} else if (options->dry_run) {
-		printf("%s would be: %s, is %s\nnothing was changed\n", name,
-		       after, before);
+		say("%s would be: %s, is %s", name, after, before);
+		puts("nothing was changed");
 	} else {
-		printf("%s: %s, was %s\n", name, after, before);
+		say("%s: %s, was %s", name, after, before);
 	}
 }
 

@@ -124,16 +124,16 @@ static void show_snapshot(const struct snapshot *snapshot,
 		return;
 	}
 	if (!format->dry_run) {
-		printf("%s: [%s] <- [%s], active\n", live->name, below, name);
+		say("%s: [%s] <- [%s], active", live->name, below, name);
 		return;
 	}
-	printf("would make %s the layer %s, size %s\n", format->data, name,
-	       human_size(sb->size, size));
+	say("would make %s the layer %s, size %s", format->data, name,
+	    human_size(sb->size, size));
 	if (*format->overwrites->text)
-		printf("would overwrite: %s\n", format->overwrites->text);
-	printf("would load: 0 %llu %s %s\n", sb->size >> 9, TARGET_NAME, table);
-	printf("%s would be: [%s] <- [%s], active\nnothing was changed\n",
-	       live->name, below, name);
+		say("would overwrite: %s", format->overwrites->text);
+	say("would load: 0 %llu %s %s", sb->size >> 9, TARGET_NAME, table);
+	say("%s would be: [%s] <- [%s], active", live->name, below, name);
+	puts("nothing was changed");
 }
 
 static int snapshot_take(struct snapshot *snapshot, const struct live *live,
@@ -282,11 +282,11 @@ static void report_device(const char *layer, const char *devno,
 		json_text(object, "user", *why.text ? why.text : NULL);
 		json_object_array_add(options->array, object);
 	} else if (options->dry_run) {
-		printf("  %s  layer %s\n", path, layer);
+		say("  %s  layer %s", path, layer);
 	} else if (unused) {
-		printf("  %s  layer %s, free\n", path, layer);
+		say("  %s  layer %s, free", path, layer);
 	} else {
-		printf("  %s  layer %s, not free: %s\n", path, layer, why.text);
+		say("  %s  layer %s, not free: %s", path, layer, why.text);
 	}
 	if (unused)
 		device_close(&dev);
@@ -319,7 +319,7 @@ int release_layers(const char *name, const struct release_options *options,
 		return ret;
 	if (!reply_find(&layers, "state", "releasable")) {
 		if (!options->quiet && !options->array)
-			printf("%s: nothing to release\n", name);
+			say("%s: nothing to release", name);
 		goto out;
 	}
 

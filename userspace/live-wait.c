@@ -339,14 +339,14 @@ static int report(const struct waiting *waiting)
 	int status = 0;
 
 	if (!waiting->nr && !waiting->json)
-		printf("%s: no job to wait for\n", waiting->name);
+		say("%s: no job to wait for", waiting->name);
 	for (i = 0; i < waiting->nr; i++) {
 		const struct waited_job *job = &waiting->job[i];
 
 		status |= report_job(waiting, job);
 		if (job->dismiss && !waiting->json)
-			printf("job %s stays listed until \"chainsetup job dismiss %s %s\"\n",
-			       job->id, waiting->name, job->id);
+			say("job %s stays listed until \"chainsetup job dismiss %s %s\"",
+			    job->id, waiting->name, job->id);
 	}
 	return status;
 }

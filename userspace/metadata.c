@@ -51,6 +51,20 @@ int super_read(const struct device *dev, struct dm_chain_sb *sb,
 	return 0;
 }
 
+int super_set_path(char *hint, const char *path, struct dm_chain_why *why)
+{
+	if (strlen(path) >= DM_CHAIN_PATH_LEN)
+		return dm_chain_refuse(why, -ENAMETOOLONG,
+				       "the path %s is longer than the %u bytes that a superblock has room for: use a shorter one",
+				       path, DM_CHAIN_PATH_LEN - 1);
+	if (!dm_chain_path_valid(path))
+		return dm_chain_refuse(why, -EINVAL,
+				       "the path %s has control characters, which a superblock does not hold: use another, a link will do",
+				       path);
+	strscpy(hint, path, DM_CHAIN_PATH_LEN);
+	return 0;
+}
+
 int super_write(struct layer *layer, struct dm_chain_why *why)
 {
 	u8 page[DM_CHAIN_PAGE_SIZE];

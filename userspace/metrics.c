@@ -41,18 +41,20 @@ void metrics_free(struct metrics *m)
 	free(m->samples);
 }
 
-/* A label's value: three characters have to be escaped. */
+/*
+ * A label's value: what is left of the characters that have to be escaped when
+ * there are no control characters. Of what is no UTF-8 nothing at all is read.
+ */
 static void put_label(FILE *file, const char *text)
 {
-	for (; *text; text++) {
-		if (*text == '\n') {
-			fputs("\\n", file);
-			continue;
-		}
-		if (*text == '\\' || *text == '"')
+	char *shown = text_shown(text, true), *c;
+
+	for (c = shown; *c; c++) {
+		if (*c == '\\' || *c == '"')
 			fputc('\\', file);
-		fputc(*text, file);
+		fputc(*c, file);
 	}
+	free(shown);
 }
 
 void metrics_add(struct metrics *m, unsigned int kind, const char *value,

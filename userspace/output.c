@@ -5,11 +5,13 @@
 #include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
 #include <linux/kernel.h>
 
 #include "chainsetup.h"
@@ -112,12 +114,6 @@ const char *tint_off(void)
 	return in_color() ? "\033[0m" : "";
 }
 
-char *tinted(enum tint tint, const char *text)
-{
-	return xasprintf("%s%s%s", tint_on(tint), text,
-			 tint == TINT_NONE ? "" : tint_off());
-}
-
 bool utf8_output(void)
 {
 	static int utf8 = -1;
@@ -128,19 +124,80 @@ bool utf8_output(void)
 	return utf8;
 }
 
+/*
+ * The character at the beginning of @text: its number of bytes, and its code. 0
+ * bytes if it is none, as the Unicode standard has it: overlong, a surrogate, too
+ * large.
+ */
+static unsigned int decode(const char *text, u32 *code)
+{
+	static const u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const u8 *byte = (const u8 *)text;
+	unsigned int n, i;
+
+	n = *byte < 0x80 ? 1 : *byte < 0xc2 ? 0 : *byte < 0xe0 ? 2 :
+	    *byte < 0xf0 ? 3 : *byte < 0xf5 ? 4 : 0;
+	*code = n > 1 ? *byte & (0x7f >> n) : *byte;
+	for (i = 1; i < n; i++) {
+		if ((byte[i] & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | (byte[i] & 0x3f);
+	}
+	if (!n || *code < least[n] || *code > 0x10ffff ||
+	    (*code >= 0xd800 && *code < 0xe000))
+		return 0;
+	return n;
+}
+
+static bool is_control(u32 code)
+{
+	return code < ' ' || (code >= 0x7f && code < 0xa0);
+}
+
+char *text_shown(const char *text, bool utf8)
+{
+	char *shown = xalloc(strlen(text) + 1, 4), *p = shown;
+	unsigned int n;
+	u32 code;
+
+	while (*text) {
+		n = decode(text, &code);
+		if (n && !is_control(code) && (n == 1 || utf8)) {
+			p = mempcpy(p, text, n);
+			text += n;
+			continue;
+		}
+		for (n = n ?: 1; n; n--)
+			p += sprintf(p, "\\x%02x", (u8)*text++);
+	}
+	return shown;
+}
+
+void say(const char *fmt, ...)
+{
+	char *text, *shown;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	shown = text_shown(text, utf8_output());
+	puts(shown);
+	free(shown);
+	free(text);
+}
+
 size_t text_width(const char *text)
 {
 	size_t width = 0;
+	unsigned int n;
+	int columns;
+	u32 code;
 
-	for (; *text; text++) {
-		if (*text == '\033') {
-			text += strcspn(text, "m");
-			if (!*text)
-				break;
-		} else if ((*text & 0xc0) != 0x80) {
-			/* Not one of the bytes behind the first of a character. */
-			width++;
-		}
+	for (; *text; text += n ?: 1) {
+		n = decode(text, &code);
+		columns = wcwidth(code);
+		width += columns < 0 ? 1 : columns;
 	}
 	return width;
 }

@@ -8,6 +8,7 @@
 #ifndef CHAINSETUP_OUTPUT_H
 #define CHAINSETUP_OUTPUT_H
 
+#include <linux/compiler.h>
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,13 +56,24 @@ enum tint {
 const char *tint_on(enum tint tint);
 const char *tint_off(void);
 
-/* @text in a tint; free() it. */
-char *tinted(enum tint tint, const char *text);
-
 /* May characters outside ASCII be printed? */
 bool utf8_output(void);
 
-/* Columns that a text takes on a terminal: escape sequences take none. */
+/**
+ * text_shown() - a text that can be shown, whatever bytes it has
+ * @utf8: whoever gets it reads UTF-8
+ *
+ * A path is bytes, and one that is read from a superblock is anybody's. What is a
+ * control character, or no character at all, becomes \xNN, byte by byte. A
+ * backslash stays as it is, as names of device mapper have them.
+ * Return: what to free().
+ */
+char *text_shown(const char *text, bool utf8);
+
+/* Print a line for people to stdout, shown as text_shown() does. */
+__printf(1, 2) void say(const char *fmt, ...);
+
+/* Columns that a text takes on a terminal; it can be shown. */
 size_t text_width(const char *text);
 
 /* Columns of the terminal; 80 if stdout is none, or does not say. */

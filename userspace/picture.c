@@ -180,7 +180,7 @@ static void print_lane(const struct picture *picture, unsigned int i)
 	printf("%s%c ", tint_on(layer_tint(i)), layer->key);
 	for (n = 0; n < last; n++)
 		fputs(level[eighths(picture, layer, n)], stdout);
-	printf("%s\n", tint_off());
+	puts(tint_off());
 }
 
 static void share_text(const struct picture *picture,
@@ -196,12 +196,11 @@ static void legend_row(const struct picture *picture, struct text_table *table,
 {
 	const struct picture_layer *layer = &picture->layer[i];
 	char share[16], data[32], key[2] = { layer->key };
-	char *letter = tinted(layer_tint(i), key);
 
 	share_text(picture, layer, share, sizeof(share));
-	text_table_row(table, letter, layer->name, share,
+	text_table_row(table, key, layer->name, share,
 		       human_size(layer->data, data));
-	free(letter);
+	text_table_tint(table, 0, layer_tint(i));
 }
 
 void picture_print(const struct picture *picture, const char *title)
@@ -210,9 +209,9 @@ void picture_print(const struct picture *picture, const char *title)
 	char size[32], column[32];
 	unsigned int i;
 
-	printf("%s: %s, a column is %s\n", title,
-	       human_size(picture->size, size),
-	       human_size(picture->size / picture->columns, column));
+	say("%s: %s, a column is %s", title,
+	    human_size(picture->size, size),
+	    human_size(picture->size / picture->columns, column));
 	print_strip(picture);
 	for (i = picture->nr; i-- > 0; )
 		if (picture->layer[i].data)
@@ -242,12 +241,15 @@ static const char *svg_color(unsigned int i)
 
 static void svg_text(FILE *file, const char *text)
 {
-	for (; *text; text++) {
-		if (strchr("<>&\"'", *text))
-			fprintf(file, "&#%d;", *text);
-		else if ((unsigned char)*text >= ' ')
-			fputc(*text, file);
+	char *shown = text_shown(text, true), *c;
+
+	for (c = shown; *c; c++) {
+		if (strchr("<>&\"'", *c))
+			fprintf(file, "&#%d;", *c);
+		else
+			fputc(*c, file);
 	}
+	free(shown);
 }
 
 static void svg_strip(const struct picture *picture, FILE *file)

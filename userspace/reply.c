@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json.h"
 #include "reply.h"
 
 static unsigned int count_words(const char *text, const char *separators)
@@ -130,7 +131,7 @@ struct json_object *reply_json(const struct reply_line *line,
 
 	if (device)
 		json_object_object_add(object, "device",
-				       json_object_new_string(device));
+				       json_string(device));
 	for (i = 0; i < line->nr; i++) {
 		const struct reply_pair *pair = &line->pair[i];
 		struct json_object *value;
@@ -139,7 +140,7 @@ struct json_object *reply_json(const struct reply_line *line,
 		if (!is_text(pair->key) && is_number(pair->value, &number))
 			value = json_object_new_uint64(number);
 		else
-			value = json_object_new_string(pair->value);
+			value = json_string(pair->value);
 		json_object_object_add(object, pair->key, value);
 	}
 	return object;

@@ -5,25 +5,36 @@
 #ifndef CHAINSETUP_TEXT_TABLE_H
 #define CHAINSETUP_TEXT_TABLE_H
 
+#include "output.h"
+
 #define TEXT_TABLE_COLUMNS	16
+
+struct text_cell {
+	char *text;
+	enum tint tint;
+};
 
 /**
  * struct text_table - rows of text
  * @columns: how many
  * @rows: how many, the heading included
- * @cell: @rows * @columns texts
+ * @cell: @rows * @columns of them
  */
 struct text_table {
 	unsigned int columns;
 	unsigned int rows;
-	char **cell;
+	struct text_cell *cell;
 };
 
 /* @heading: the first row, words separated by one space */
 void text_table_init(struct text_table *table, const char *heading);
 
-/* Add a row: as many texts as there are columns. */
+/* Add a row: as many texts as there are columns. They are shown by text_shown(). */
 void text_table_row(struct text_table *table, ...);
+
+/* Give a text of the last row a tint. */
+void text_table_tint(struct text_table *table, unsigned int column,
+		     enum tint tint);
 
 /* Print to stdout and forget the rows. A table of a heading only is not shown. */
 void text_table_print(struct text_table *table);

@@ -118,11 +118,12 @@ static int next_child(const struct tree *tree, int parent, int n)
 	return -1;
 }
 
+#define STATE_COLUMN	4
+
 static void add_row(struct text_table *table, const struct tree_node *node,
 		    const char *prefix, const char *branch)
 {
 	char *name = xasprintf("%s%s%s", prefix, branch, node->name);
-	char *state = tinted(node->tint, node->state);
 	char *device = node->metadata ?
 		       xasprintf("%s,%s", node->device ?: "?", node->metadata) :
 		       xstrdup(node->device ?: "-");
@@ -130,10 +131,10 @@ static void add_row(struct text_table *table, const struct tree_node *node,
 
 	if (node->size)
 		human_size(node->size, size);
-	text_table_row(table, name, node->uuid ?: "-", size, device, state,
-		       node->job ?: "-");
+	text_table_row(table, name, node->uuid ?: "-", size, device,
+		       node->state, node->job ?: "-");
+	text_table_tint(table, STATE_COLUMN, node->tint);
 	free(name);
-	free(state);
 	free(device);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json.h"
 #include "uevent.h"
 
 #define PREFIX	"DM_CHAIN_"
@@ -112,7 +113,7 @@ char *uevent_json(const struct uevent *event, const char *time,
 	struct json_object *members = reply_json(&event->line, device);
 	char *text;
 
-	json_object_object_add(object, "time", json_object_new_string(time));
+	json_object_object_add(object, "time", json_string(time));
 	json_object_object_foreach(members, key, value)
 		json_object_object_add(object, key, json_object_get(value));
 	text = xstrdup(json_object_to_json_string_ext(object,

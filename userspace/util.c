@@ -12,14 +12,17 @@
 
 int complain(const char *fmt, ...)
 {
+	char *text, *shown;
 	va_list ap;
 
 	fflush(stdout);
-	fputs("chainsetup: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	shown = text_shown(text, utf8_output());
+	fprintf(stderr, "chainsetup: %s\n", shown);
+	free(shown);
+	free(text);
 	return 1;
 }
 

@@ -166,17 +166,21 @@ static void fuzz_dump(struct input *in, enum image_layer image)
 {
 	char *argv[4] = { "dump", (char *)image_path(image), "--json", NULL };
 	bool json = take_below(in, 2);
-	u32 before = page_sum();
+	struct json_tokener *strict;
 	struct json_object *object;
+	u32 before = page_sum();
 	struct result r;
 
 	run(&r, cmd_dump, json ? 3 : 2, argv);
 	check_result(&r);
 	must(!r.status == !!*r.out, "status %d, and '%s'", r.status, r.out);
 	if (!r.status && json) {
-		object = json_tokener_parse(r.out);
+		strict = json_tokener_new();
+		json_tokener_set_flags(strict, JSON_TOKENER_VALIDATE_UTF8);
+		object = json_tokener_parse_ex(strict, r.out, strlen(r.out));
 		must(object, "no JSON: %s", r.out);
 		json_object_put(object);
+		json_tokener_free(strict);
 	}
 	must(before == page_sum(), "it was changed");
 	done(&r);

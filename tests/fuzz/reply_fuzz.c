@@ -50,6 +50,14 @@ static bool is_plain(const char *text)
 	return true;
 }
 
+static void check_text(const char *text, const char *value)
+{
+	char *shown = text_shown(value, true);
+
+	must(!strcmp(text, shown), "'%s' instead of '%s'", text, shown);
+	free(shown);
+}
+
 /* Read by another program: the same pairs, numbers with their value. */
 static void check_json(const struct reply_line *line, const char *text)
 {
@@ -66,8 +74,7 @@ static void check_json(const struct reply_line *line, const char *text)
 			must(json_object_get_uint64(value) == reply_number(line, pair->key),
 			     "%s=%s", pair->key, pair->value);
 		else
-			must(!strcmp(json_object_get_string(value), pair->value), "%s=%s",
-			     pair->key, pair->value);
+			check_text(json_object_get_string(value), pair->value);
 	}
 	json_object_put(object);
 }

@@ -106,6 +106,32 @@ test_open_damaged_base()
 	ok chainsetup close "$name"
 }
 
+# The target formats layers whose paths a superblock cannot hold, without a hint: one
+# has a control character, one is too long.
+test_open_odd_paths()
+{
+	local long
+
+	new_device A
+	new_device B "$SIZE"
+	new_device meta 2
+	long=$scratch/dev.$(printf 'd%.0s' {1..150})
+	mkdir -p "$long/$(basename "$long")"
+	long=$long/$(basename "$long")
+	ln -s "$A" "$long/A"
+	ln -s "$B" "$scratch/dev."$'\x01'
+	ok dmsetup create "$name" --table \
+		"0 $((SIZE << 11)) chain 2 A $long/A $long/A B $scratch/dev."$'\x01'" $meta 1 format"
+	fill "/dev/mapper/$name" B 1
+	ok chainsetup close "$name"
+	ok chainsetup check "$A"
+	ok chainsetup dump --json "$meta"
+	same hints "$(json 'x["data-path"], x["backing"]["path"]')" "- "
+	ok dmsetup create "$name" --table \
+		"0 $((SIZE << 11)) chain 2 A $A $A B $B $meta"
+	same view "$(view "/dev/mapper/$name")" ".B......"
+}
+
 test_open_layer_option()
 {
 	new_device A "$SIZE"

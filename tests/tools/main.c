@@ -23,6 +23,8 @@ int main(void)
 {
 	run("chaintab", chaintab_tests, nr_chaintab_tests);
 	run("job-words", job_words_tests, nr_job_words_tests);
+	run("json", json_tests, nr_json_tests);
+	run("kernel-log", kernel_log_tests, nr_kernel_log_tests);
 	run("line", line_tests, nr_line_tests);
 	run("metrics", metrics_tests, nr_metrics_tests);
 	run("progress", progress_tests, nr_progress_tests);

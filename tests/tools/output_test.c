@@ -4,6 +4,7 @@
  */
 #include "tools_test.h"
 
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/kernel.h>
@@ -57,24 +58,63 @@ static void test_width(void **state)
 {
 	assert_int_equal(text_width(""), 0);
 	assert_int_equal(text_width("abc"), 3);
-	assert_int_equal(text_width("\033[1mabc\033[0m"), 3);
 	assert_int_equal(text_width("\u2514\u2500a"), 3);
-	assert_int_equal(text_width("\033["), 0);
+	/* A letter with an accent of its own, one of two columns */
+	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+	assert_int_equal(text_width("e\u0301\u4e2d"), 3);
+	assert_int_equal(text_width("\xff\xc3"), 2);
+}
+
+static void assert_shown(const char *text, bool utf8, const char *expected)
+{
+	char *shown = text_shown(text, utf8);
+
+	assert_string_equal(shown, expected);
+	free(shown);
+}
+
+/* As the Unicode standard has it, table 3-7, and no control characters. */
+static void test_shown(void **state)
+{
+	static const char * const kept[] = {
+		"", " ~", "a\\b", "\\x41", "\xc2\xa0", "\u07ff", "\u0800", "\ud7ff",
+		"\ue000", "\uffff", "\U00010000", "\U0010ffff", "/dev/\u00e4 \u4e2d",
+	};
+	static const char * const odd[][2] = {
+		{ "\033[31mx\177\n", "\\x1b[31mx\\x7f\\x0a" },
+		/* C1: a terminal may take it for the beginning of a sequence */
+		{ "\xc2\x9b[31m", "\\xc2\\x9b[31m" },
+		{ "\xc2\x80", "\\xc2\\x80" }, { "\xc2\x9f", "\\xc2\\x9f" },
+		{ "a\x9bz", "a\\x9bz" }, { "\xff", "\\xff" },
+		/* Overlong, surrogates, too large */
+		{ "\xc0\xaf", "\\xc0\\xaf" }, { "\xc1\xbf", "\\xc1\\xbf" },
+		{ "\xe0\x9f\xbf", "\\xe0\\x9f\\xbf" },
+		{ "\xf0\x8f\xbf\xbf", "\\xf0\\x8f\\xbf\\xbf" },
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },
+		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },
+		{ "\xf5\x80\x80\x80", "\\xf5\\x80\\x80\\x80" },
+		/* Cut off, by the end and by another character */
+		{ "\xe4\xb8", "\\xe4\\xb8" }, { "\xc3(", "\\xc3(" },
+		{ "\xe4\xb8\u00e4", "\\xe4\\xb8\u00e4" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kept); i++)
+		assert_shown(kept[i], true, kept[i]);
+	for (i = 0; i < ARRAY_SIZE(odd); i++)
+		assert_shown(odd[i][0], true, odd[i][1]);
+	assert_shown("a\u00e4", false, "a\\xc3\\xa4");
 }
 
 static void test_color(void **state)
 {
-	char *text;
-
 	assert_false(common_option(OPTION_COLOR, "sometimes"));
 	/* The output of a test is no terminal. */
 	assert_true(common_option(OPTION_COLOR, "auto"));
 	assert_string_equal(tint_on(TINT_BAD), "");
 	assert_true(common_option(OPTION_COLOR, "always"));
 	assert_string_equal(tint_on(TINT_BAD), "\033[31m");
-	text = tinted(TINT_BAD, "x");
-	assert_string_equal(text, "\033[31mx\033[0m");
-	free(text);
+	assert_string_equal(tint_off(), "\033[0m");
 	assert_true(common_option(OPTION_COLOR, "never"));
 	assert_string_equal(tint_on(TINT_BAD), "");
 	assert_string_equal(tint_off(), "");
@@ -94,6 +134,7 @@ const struct CMUnitTest output_tests[] = {
 	cmocka_unit_test(test_human),
 	cmocka_unit_test(test_place),
 	cmocka_unit_test(test_width),
+	cmocka_unit_test(test_shown),
 	cmocka_unit_test(test_color),
 	cmocka_unit_test(test_bytes),
 };
