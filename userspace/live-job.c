@@ -9,6 +9,7 @@
 #include "dm-chain-jobstate.h"
 #include "job-words.h"
 #include "live.h"
+#include "stream-check.h"
 
 /* A speed in the target's words: bytes per second. */
 static void speed_text(u64 speed, char *text, size_t size)
@@ -209,31 +210,50 @@ static void show_stream(const struct stream_options *options,
 	json_object_put(object);
 }
 
+static int check_suspended(const char *device, struct dm_chain_why *why)
+{
+	struct live live;
+	int ret;
+
+	ret = live_open(&live, device, why);
+	if (!ret && live.suspended)
+		ret = dm_chain_refuse(why, -EAGAIN,
+				      "%s is suspended: \"dmsetup resume %s\", if nobody else does",
+				      device, device);
+	live_close(&live);
+	return ret;
+}
+
 /* What the target would refuse is refused here, as far as it can be asked. */
 static int stream_dry(struct stream_options *options, const char *device,
 		      const char *id, const struct reply *layers, bool nothing,
 		      struct dm_chain_why *why)
 {
+	const struct stream_scope scope = {
+		.top = options->top,
+		.base = options->base,
+		.bottom = options->bottom,
+		.id = id,
+	};
 	struct reply reply, jobs;
 	int ret;
 
 	ret = message_check(&options->message, why);
 	if (!ret)
-		ret = live_query(device, "jobs", &jobs, why);
-	if (ret)
-		return ret;
-	if (reply_find(&jobs, "id", id))
-		ret = dm_chain_refuse(why, -EEXIST,
-				      "%s has a job %s already: --job gives another id",
-				      device, id);
-	reply_free(&jobs);
+		ret = check_suspended(device, why);
 	if (!ret)
 		ret = estimate(options, device, &reply, why);
 	if (ret)
 		return ret;
-	show_stream(options, device, nothing ? NULL : id, layers, &reply);
+	ret = live_query(device, "jobs", &jobs, why);
+	if (!ret) {
+		ret = stream_check(&scope, layers, &jobs, why);
+		reply_free(&jobs);
+	}
+	if (!ret)
+		show_stream(options, device, nothing ? NULL : id, layers, &reply);
 	reply_free(&reply);
-	return 0;
+	return ret;
 }
 
 /* Return: exit status; whatever went wrong has been printed. */

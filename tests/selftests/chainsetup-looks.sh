@@ -145,6 +145,61 @@ test_dry_run()
 	fits_end
 }
 
+# A dry run refuses what the target refuses.
+refused_dry()
+{
+	local pattern=$1
+	shift
+
+	refused "$pattern" chainsetup stream "$name" "$@" --dry-run
+	refused "$pattern" chainsetup stream "$name" "$@"
+}
+
+test_dry_run_refusals()
+{
+	local ro
+
+	chain
+	refused_dry "top 'base' is a raw device" --top base
+	refused_dry "base 'E' is not below" --base E
+	ok chainsetup stream "$name" --top C --base base --auto-finalize off
+	until chainsetup jobs "$name" | grep -q pending; do
+		sleep 0.05
+	done
+	refused_dry "job '?C'? .*already" --top E --base C --job C
+	refused_dry "layer 'B' is in use by job 'C'"
+	refused_dry "layer 'C' is in use by job 'C'" --base B
+	# What is no job's may be streamed.
+	ok chainsetup stream "$name" --base C --dry-run
+	dmsetup suspend "$name"
+	refused_dry "is suspended" --base C
+	dmsetup resume "$name"
+	ok chainsetup job cancel "$name" C
+	until [ -z "$(chainsetup jobs "$name")" ]; do
+		sleep 0.05
+	done
+
+	# B, which another device shows as well
+	new_device F
+	ok chainsetup format --name F --backing "$C" "$F"
+	ok chainsetup open "$other" "$F"
+	refused_dry "top 'B' is in use by .*device" --top B
+	dry "nothing to copy" stream "$name" --top B --base base
+	ok chainsetup close "$other"
+	ok chainsetup close "$name"
+
+	ok chainsetup open "$name" "$E" --read-only
+	refused_dry "the device is read-only"
+	ok chainsetup close "$name"
+	ro=$(losetup -r -f --show "$(losetup -n -O BACK-FILE "$C")")
+	loops+=("$ro")
+	ok dmsetup create "$name" --table \
+		"0 $((SIZE << 11)) chain 4 base $A - B $B $B C $ro $ro E $E $E"
+	refused_dry "top 'C' .*read-only" --top C
+	dry "job E would make it" stream "$name"
+	fits_end
+}
+
 # Every live command as its schema says, and what scripts need of it.
 test_json()
 {

@@ -33,6 +33,7 @@ int main(void)
 	run("resize", resize_tests, nr_resize_tests);
 	run("room", room_tests, nr_room_tests);
 	run("stream", stream_tests, nr_stream_tests);
+	run("stream-check", stream_check_tests, nr_stream_check_tests);
 	run("uevent", uevent_tests, nr_uevent_tests);
 	run("picture", picture_tests, nr_picture_tests);
 	run("tree", tree_tests, nr_tree_tests);
