@@ -7,7 +7,6 @@
 #include <libdevmapper.h>
 #include <limits.h>
 #include <linux/dm-ioctl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hold-signals.h"
 #include "kernel-log.h"
 #include "live.h"
 
@@ -441,34 +441,59 @@ int live_remove(const char *name, bool *later, struct dm_chain_why *why)
 	return ret;
 }
 
+/* Load a table and let it run. @cookie: of the resume, to wait for */
+static int table_start(const char *name, u64 sectors, const char *table,
+		       bool read_only, const sigset_t *old, u32 *cookie,
+		       struct dm_chain_why *why)
+{
+	struct dm_task *task;
+	int log, ret;
+
+	ret = table_load(name, sectors, table, read_only, why);
+	if (!ret)
+		ret = held_signals(old, why);
+	if (ret)
+		return ret;
+	log = kernel_log_mark();
+	task = task_new(DM_DEVICE_RESUME, name);
+	if (!dm_task_set_cookie(task, cookie, 0))
+		ret = dm_chain_refuse(why, -EIO, "device mapper: %s",
+				      library_error);
+	else
+		ret = task_run(task, why);
+	dm_task_destroy(task);
+	if (ret)
+		kernel_log_reason(log, why);
+	else
+		kernel_log_forget(log);
+	return ret;
+}
+
 int live_create(const char *name, const char *uuid, u64 sectors,
 		const char *table, bool read_only, struct dm_chain_why *why)
 {
 	struct dm_task *task = task_new(DM_DEVICE_CREATE, name);
-	int log, ret;
+	sigset_t old;
+	u32 cookie = 0;
+	int ret;
 
+	/* Nobody could do anything with a device that has no table. */
+	hold_signals(&old);
 	if (!dm_task_set_uuid(task, uuid))
 		ret = dm_chain_refuse(why, -EINVAL, "device mapper: %s",
 				      library_error);
 	else
 		ret = task_run(task, why);
 	dm_task_destroy(task);
-	if (ret)
-		return ret;
-
-	ret = table_load(name, sectors, table, read_only, why);
 	if (!ret) {
-		log = kernel_log_mark();
-		task = task_new(DM_DEVICE_RESUME, name);
-		ret = task_run_nodes(task, why);
-		dm_task_destroy(task);
+		ret = table_start(name, sectors, table, read_only, &old,
+				  &cookie, why);
 		if (ret)
-			kernel_log_reason(log, why);
-		else
-			kernel_log_forget(log);
+			live_remove(name, NULL, NULL);
 	}
-	if (ret)
-		live_remove(name, NULL, NULL);
+	release_signals(&old);
+	dm_udev_wait(cookie);
+	dm_task_update_nodes();
 	return ret;
 }
 
@@ -494,12 +519,21 @@ int live_replace(const struct live *live, u64 sectors, const char *table,
 	struct dm_task *suspend, *resume;
 	struct dm_chain_why restore_why;
 	int ret, restore_ret = 0, log;
-	sigset_t all, old;
+	sigset_t old;
 	u32 cookie = 0;
 
+	/* A table that is loaded, but not live, keeps others from loading theirs. */
+	hold_signals(&old);
 	ret = table_load(live->name, sectors, table, live->read_only, why);
-	if (ret)
+	if (!ret) {
+		ret = held_signals(&old, why);
+		if (ret)
+			table_clear(live->name);
+	}
+	if (ret) {
+		release_signals(&old);
 		return ret;
+	}
 
 	suspend = task_new(DM_DEVICE_SUSPEND, live->name);
 	if (!freeze)
@@ -509,8 +543,6 @@ int live_replace(const struct live *live, u64 sectors, const char *table,
 	log = kernel_log_mark();
 
 	/* This program or what it needs may lie on the device. */
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &old);
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 
 	ret = task_run(suspend, why);
@@ -531,7 +563,7 @@ int live_replace(const struct live *live, u64 sectors, const char *table,
 	}
 
 	munlockall();
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	release_signals(&old);
 
 	if (ret && ret != -EAGAIN)
 		kernel_log_reason(log, why);

@@ -107,6 +107,9 @@ int live_message(const char *name, const char *message, char **reply,
 /**
  * live_create() - create, load and resume; all or nothing
  * @why: with the kernel's own words, if it had any
+ *
+ * No signal is taken meanwhile; one that ends the program before the resume leaves
+ * no device.
  */
 int live_create(const char *name, const char *uuid, u64 sectors,
 		const char *table, bool read_only, struct dm_chain_why *why);
@@ -125,9 +128,10 @@ int live_remove(const char *name, bool *later, struct dm_chain_why *why);
  * @table: new parameters
  * @freeze: freeze a file system on the device meanwhile
  *
- * From suspend to resume no memory is paged in and no signal is taken. On any
- * failure the new table is cleared and the device runs on with the old one. One
- * is that the active layer is another one than in @live by now.
+ * From load to resume no signal is taken, and from suspend on no memory is paged
+ * in. On any failure the new table is cleared and the device runs on with the old
+ * one. One is that the active layer is another one than in @live by now, another
+ * a signal that ends the program before the suspend.
  * Return: 0 or a negative errno; -ENOTRECOVERABLE if that could not be done
  * either: the device is left suspended.
  */

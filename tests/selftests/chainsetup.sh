@@ -70,6 +70,69 @@ test_open_separate_metadata()
 	matches "tree, at rest" "$out" "B  .*$B,$meta  *at rest"
 }
 
+# traced OPTION... -- COMMAND...: what it asks of device mapper is in $scratch/trace.
+traced()
+{
+	local options=()
+
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	strace -qq -o "$scratch/trace" -P /dev/mapper/control -e trace=ioctl \
+		"${options[@]}" chainsetup "$@"
+}
+
+# call NAME: the number of the last such ioctl in the trace
+call()
+{
+	grep -n "$1" "$scratch/trace" | tail -n 1 | cut -d : -f 1
+}
+
+# A signal that comes in any moment leaves a device with a table, or none, and no
+# table that waits for a resume.
+test_interrupted()
+{
+	local first last n rc
+
+	new_device A
+	ok chainsetup format --name A --size 4M "$A"
+	ok traced -- open "$name" "$A"
+	first=$(call DM_DEV_CREATE) last=$(call DM_DEV_SUSPEND)
+	if [ "${first:-0}" = 0 ] || [ "${last:-0}" -le "$first" ]; then
+		wrong "no such calls: $(cat "$scratch/trace")"
+	fi
+	ok chainsetup close "$name"
+	for ((n = first; n <= last; n++)); do
+		rc=0
+		traced -e inject=ioctl:signal=TERM:when="$n" -- open "$name" "$A" || rc=$?
+		same "status of call $n" "$rc" 143
+		if [ "$n" -lt "$last" ]; then
+			! dmsetup info "$name" >/dev/null 2>&1 ||
+				wrong "call $n: $(dmsetup info "$name")"
+		else
+			[ -n "$(dmsetup table "$name")" ] || wrong "call $n: no table"
+			ok chainsetup close "$name"
+		fi
+	done
+
+	ok chainsetup open "$name" "$A"
+	ok traced -- resize "$name" --size 5M
+	n=$(call DM_TABLE_LOAD) rc=0
+	traced -e inject=ioctl:signal=TERM:when="$n" -- resize "$name" --size 6M || rc=$?
+	same "status of resize" "$rc" 143
+	same "table that waits" "$(dmsetup table --inactive "$name")" ""
+	ok chainsetup resize "$name" --size 6M
+	# A signal that is ignored is none.
+	# shellcheck disable=SC2016 # for the other shell
+	ok bash -c 'trap "" TERM
+		exec strace -qq -o /dev/null -P /dev/mapper/control -e trace=ioctl \
+			-e inject=ioctl:signal=TERM:when="$0" chainsetup "$@"' \
+		"$n" resize "$name" --size 7M
+	same size "$(blockdev --getsize64 "/dev/mapper/$name")" $((7 << 20))
+}
+
 # A layer that is no longer where it was is found by its UUID, and where the
 # hint says something else lies there.
 test_open_moved()
