@@ -38,6 +38,8 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
+struct layer;
+
 extern const struct command offline_commands[];	/* chainsetup.c */
 extern const struct command live_commands[];	/* live-commands.c */
 
@@ -55,6 +57,29 @@ int next_option(int argc, char **argv, const struct option *options);
  * all is well.
  */
 bool operands_ok(int argc, char **argv, int min, int max);
+
+/**
+ * struct layer_command - "COMMAND [--data DEV] [--dry-run] [--json] DEV"
+ * @data: where the user says that the data is, or NULL
+ * @dry_run: change nothing
+ * @json: print an object
+ * @flags: LAYER_*, for what is opened besides
+ */
+struct layer_command {
+	const char *data;
+	bool dry_run;
+	bool json;
+	unsigned int flags;
+};
+
+/**
+ * layer_command() - take the words of such a command apart
+ * @layer: gets the layer, opened to be written, but not a separate data device
+ *
+ * Return: 0, or 1 if it complained: the command returns that then.
+ */
+int layer_command(int argc, char **argv, struct layer_command *command,
+		  struct layer *layer);
 
 /* ------------------------------------------------------------------ util */
 

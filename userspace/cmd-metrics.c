@@ -271,28 +271,19 @@ static int add_device(void *data, const char *device, struct dm_chain_why *why)
 	struct metrics *m = data;
 	struct status status;
 	struct live live;
-	char *params;
 	int ret;
 
-	ret = live_open(&live, device, why);
+	ret = live_look(&live, &status, device, why);
 	if (ret)
 		return ret;
-	ret = live_status(device, &params, why);
-	if (ret)
-		goto out;
-	ret = status_parse(&status, params, why);
-	free(params);
-	if (ret)
-		goto out;
 	add_status(m, &live, &status);
 	status_free(&status);
+	live_close(&live);
 	ret = add_lines(m, device, "layers", add_layer, why);
 	if (!ret)
 		ret = add_lines(m, device, "jobs", add_job, why);
 	if (!ret)
 		ret = add_lines(m, device, "jobs last", add_last, why);
-out:
-	live_close(&live);
 	return ret;
 }
 

@@ -92,51 +92,29 @@ static void show_plain(const struct layer *layer, u64 zeroed, bool dry_run,
 
 int cmd_plain(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "data", required_argument, NULL, 'd' },
-		{ "dry-run", no_argument, NULL, 'n' },
-		{ "json", no_argument, NULL, 'j' },
-		{ }
-	};
-	unsigned int flags = LAYER_WRITE | LAYER_EXCL;
-	bool dry_run = false, json = false;
 	struct dm_chain_why why = { "" };
-	const char *data = NULL;
+	struct layer_command command;
 	struct layer layer;
 	u64 zeroed = 0;
-	int c, ret;
+	int ret;
 
-	while ((c = next_option(argc, argv, options)) != -1) {
-		if (c == '?')
-			return 1;
-		if (c == 'd')
-			data = optarg;
-		dry_run |= c == 'n';
-		json |= c == 'j';
-	}
-	if (dry_run)
-		flags |= LAYER_DRY;
-	if (!operands_ok(argc, argv, 1, 1))
+	if (layer_command(argc, argv, &command, &layer))
 		return 1;
-	ret = layer_open(&layer, argv[optind], NULL, LAYER_META_ONLY | flags,
-			 &why);
-	if (ret)
-		return complain_why(&why);
 	ret = check_alone(&layer, &why);
 	/*
 	 * Nothing on the data device tells that it is the right one, and the
 	 * path in the superblock may mean another disk by now.
 	 */
 	if (!ret)
-		ret = layer_data_named(&layer, data, "it", &why);
+		ret = layer_data_named(&layer, command.data, "it", &why);
 	if (!ret)
-		ret = layer_open_data(&layer, data, flags, &why);
+		ret = layer_open_data(&layer, command.data, command.flags, &why);
 	if (!ret)
 		ret = layer_load_map(&layer, &why);
 	if (!ret)
-		ret = zero_rest(&layer, dry_run, &zeroed, &why);
+		ret = zero_rest(&layer, command.dry_run, &zeroed, &why);
 	if (!ret)
-		show_plain(&layer, zeroed, dry_run, json);
+		show_plain(&layer, zeroed, command.dry_run, command.json);
 	layer_close(&layer);
 	return ret ? complain_why(&why) : 0;
 }

@@ -136,21 +136,14 @@ static int add_live(void *data, const char *name, struct dm_chain_why *why)
 	struct status status;
 	struct live live;
 	unsigned int i;
-	char *params;
 	int ret;
 
-	ret = live_open(&live, name, why);
-	if (!ret)
-		ret = live_status(name, &params, why);
+	ret = live_look(&live, &status, name, why);
 	if (ret)
-		goto out;
-	ret = status_parse(&status, params, why);
-	free(params);
-	if (ret)
-		goto out;
+		return ret;
 	ret = live_query(name, "layers", &layers, why);
 	if (ret)
-		goto out_status;
+		goto out;
 	ret = live_query(name, "jobs", &jobs, why);
 	if (!ret) {
 		for (i = 0; i < layers.nr; i++)
@@ -159,9 +152,8 @@ static int add_live(void *data, const char *name, struct dm_chain_why *why)
 		reply_free(&jobs);
 	}
 	reply_free(&layers);
-out_status:
-	status_free(&status);
 out:
+	status_free(&status);
 	live_close(&live);
 	return ret;
 }

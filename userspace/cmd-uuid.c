@@ -235,44 +235,22 @@ static void show_uuid(const struct layer *layer, const u8 *uuid, bool dry_run,
 
 int cmd_uuid(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "data", required_argument, NULL, 'd' },
-		{ "dry-run", no_argument, NULL, 'n' },
-		{ "json", no_argument, NULL, 'j' },
-		{ }
-	};
-	bool dry_run = false, json = false;
 	struct dm_chain_why why = { "" };
-	const char *data = NULL;
+	struct layer_command command;
 	u8 uuid[DM_CHAIN_UUID_LEN];
 	struct layer layer;
-	int c, ret;
+	int ret;
 
-	while ((c = next_option(argc, argv, options)) != -1) {
-		if (c == '?')
-			return 1;
-		if (c == 'd')
-			data = optarg;
-		dry_run |= c == 'n';
-		json |= c == 'j';
-	}
-	if (!operands_ok(argc, argv, 1, 1))
+	if (layer_command(argc, argv, &command, &layer))
 		return 1;
-	ret = layer_open(&layer, argv[optind], NULL,
-			 LAYER_META_ONLY | LAYER_WRITE | LAYER_EXCL |
-			 (dry_run ? LAYER_DRY : 0), &why);
-	if (ret)
-		return complain_why(&why);
 	ret = check_layer(&layer, &why);
 	if (!ret)
-		ret = set_data(&layer, data, &why);
+		ret = set_data(&layer, command.data, &why);
 	uuid_generate(uuid);
-	if (!ret && !dry_run)
+	if (!ret && !command.dry_run)
 		ret = renew(&layer, uuid, &why);
 	if (!ret)
-		show_uuid(&layer, uuid, dry_run, json);
+		show_uuid(&layer, uuid, command.dry_run, command.json);
 	layer_close(&layer);
-	if (ret)
-		return complain_why(&why);
-	return 0;
+	return ret ? complain_why(&why) : 0;
 }

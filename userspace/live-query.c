@@ -26,6 +26,24 @@ int live_query(const char *name, const char *message, struct reply *reply,
 	return ret;
 }
 
+int live_look(struct live *live, struct status *status, const char *name,
+	      struct dm_chain_why *why)
+{
+	char *params;
+	int ret;
+
+	ret = live_open(live, name, why);
+	if (!ret)
+		ret = live_status(name, &params, why);
+	if (!ret) {
+		ret = status_parse(status, params, why);
+		free(params);
+	}
+	if (ret)
+		live_close(live);
+	return ret;
+}
+
 static int show_all(show_fn show, struct json_object *array, bool headings,
 		    struct dm_chain_why *why)
 {
@@ -85,20 +103,6 @@ static int show_command(int argc, char **argv, show_fn show, bool headings)
 	if (!operands_ok(argc, argv, 0, 1))
 		return 1;
 	return show_devices(argv[optind], show, json, headings);
-}
-
-static int status_open(struct status *status, const char *device,
-		       struct dm_chain_why *why)
-{
-	char *params;
-	int ret;
-
-	ret = live_status(device, &params, why);
-	if (ret)
-		return ret;
-	ret = status_parse(status, params, why);
-	free(params);
-	return ret;
 }
 
 static struct json_object *status_layers_json(const struct status *status)
@@ -179,11 +183,9 @@ static int show_status(const char *device, struct json_object *array,
 	struct live live;
 	int ret;
 
-	ret = live_open(&live, device, why);
-	if (!ret)
-		ret = status_open(&status, device, why);
+	ret = live_look(&live, &status, device, why);
 	if (ret)
-		goto out;
+		return ret;
 	if (!array) {
 		status_text(&live, &status);
 	} else {
@@ -203,9 +205,8 @@ static int show_status(const char *device, struct json_object *array,
 		json_object_array_add(array, object);
 	}
 	status_free(&status);
-out:
 	live_close(&live);
-	return ret;
+	return 0;
 }
 
 int cmd_status(int argc, char **argv)
@@ -252,11 +253,9 @@ static int show_list(const char *device, struct json_object *array,
 	const char *active;
 	int ret;
 
-	ret = live_open(&live, device, why);
-	if (!ret)
-		ret = status_open(&status, device, why);
+	ret = live_look(&live, &status, device, why);
 	if (ret)
-		goto out;
+		return ret;
 	active = status.layer[status.nr_layers - 1].name;
 	if (array) {
 		object = json_object_new_object();
@@ -275,9 +274,8 @@ static int show_list(const char *device, struct json_object *array,
 			       jobs);
 	}
 	status_free(&status);
-out:
 	live_close(&live);
-	return ret;
+	return 0;
 }
 
 int cmd_list(int argc, char **argv)

@@ -28,6 +28,15 @@ int cmd_monitor(int argc, char **argv);
 int cmd_resize(int argc, char **argv);
 int cmd_tree(int argc, char **argv);
 
+/**
+ * live_look() - look at a chain device and its status
+ *
+ * live_close() and status_free() what it gets. Return: as live_open(); on failure
+ * there is nothing to close or free.
+ */
+int live_look(struct live *live, struct status *status, const char *name,
+	      struct dm_chain_why *why);
+
 /* Send a query and take its answer apart; reply_free() it. */
 int live_query(const char *name, const char *message, struct reply *reply,
 	       struct dm_chain_why *why);

@@ -309,6 +309,25 @@ step_stream()
 	echo "$job: ${chain[*]}: ${request[*]}"
 }
 
+# go_on JOB: one that is held
+go_on()
+{
+	job_is[$1]=free
+	mark_may
+	job_is[$1]=held
+	ask "$1" resume running completed
+	job_is[$1]=free
+}
+
+# finalize JOB: one that is pending
+finalize()
+{
+	job_is[$1]=free
+	mark_may
+	mark "jobmay $1 completed"
+	message job "$1" finalize
+}
+
 # Something with a job.
 step_verb()
 {
@@ -346,18 +365,11 @@ step_verb()
 		mark_is
 		;;
 	held)
-		job_is[$j]=free
-		mark_may
-		job_is[$j]=held
-		ask "$j" resume running completed
-		job_is[$j]=free
+		go_on "$j"
 		;;
 	pends)
 		[ "$status" = pending ] || return 0
-		job_is[$j]=free
-		mark_may
-		mark "jobmay $j completed"
-		message job "$j" finalize
+		finalize "$j"
 		;;
 	esac
 }
@@ -485,11 +497,7 @@ random_steps()
 	for j in "${live[@]}"; do
 		case ${job_is[$j]} in
 		held)
-			job_is[$j]=free
-			mark_may
-			job_is[$j]=held
-			ask "$j" resume running completed
-			job_is[$j]=free
+			go_on "$j"
 			;;
 		pends)
 			speed "$j" 0
@@ -498,10 +506,7 @@ random_steps()
 				[ "$R" != pending ] || break
 				sleep 0.05
 			done
-			job_is[$j]=free
-			mark_may
-			mark "jobmay $j completed"
-			message job "$j" finalize
+			finalize "$j"
 			;;
 		esac
 		speed "$j" 0

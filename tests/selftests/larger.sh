@@ -65,15 +65,6 @@ data()
 	dmsetup status "$NAME" | sed 's/.*chain \([0-9]*\)\/.*/\1/'
 }
 
-stream()
-{
-	dmsetup message "$NAME" 0 stream || return
-	while events=$(dmsetup info -c --noheadings -o events "$NAME")
-	      [ -n "$(dmsetup message "$NAME" 0 jobs)" ]; do
-		dmsetup wait "$NAME" "$events"
-	done
-}
-
 prepare
 pool 32
 ktap_start 6
@@ -96,7 +87,7 @@ blkdiscard -l 409600 "/dev/mapper/$NAME"
 [ "$(data)" = 0 ]
 verdict $? fewer-data-blocks-than-at-the-last-commit
 
-stream
+stream "$NAME"
 [ "$(dmsetup table "$NAME" | cut -d ' ' -f 4,5)" = "1 E" ]
 verdict $? the-base-has-left
 

@@ -160,6 +160,18 @@ run_suite()
 	results_of chaintest run "$1" "$POOL" "${@:2}"
 }
 
+# stream DEVICE: everything into its active layer, until no job is left
+stream()
+{
+	local events
+
+	dmsetup message "$1" 0 stream || return
+	while events=$(dmsetup info -c --noheadings -o events "$1")
+	      [ -n "$(dmsetup message "$1" 0 jobs)" ]; do
+		dmsetup wait "$1" "$events"
+	done
+}
+
 # The last test: nothing in the kernel's log says that it got hurt.
 check_log()
 {

@@ -63,13 +63,9 @@ files_right()
 	(cd "$mnt" && sha256sum --quiet -c "$sums")
 }
 
-stream()
+stream_alone()
 {
-	dmsetup message "$NAME" 0 stream || return
-	while events=$(dmsetup info -c --noheadings -o events "$NAME")
-	      [ -n "$(dmsetup message "$NAME" 0 jobs)" ]; do
-		dmsetup wait "$NAME" "$events"
-	done
+	stream "$NAME" || return
 	dmsetup message "$NAME" 0 jobs last | sed 's/^/# /'
 	[ "$(dmsetup table "$NAME" | cut -d ' ' -f 4,5)" = "1 E" ]
 }
@@ -134,7 +130,7 @@ if [ -n "$hang" ]; then
 	dmsetup suspend --noflush --nolockfs "$NAME"
 	wait $hog
 fi
-stream &
+stream_alone &
 job=$!
 files during
 verdict $? files-during
