@@ -224,7 +224,7 @@ static int show_map(const char *device, struct json_object *array,
 	struct live live = { 0 };
 	int ret;
 
-	text_table_init(&table, "START LENGTH LAYER STATE");
+	text_table_init(&table, "START LENGTH LAYER STATE", "");
 	if (strchr(device, '/')) {
 		ret = open_resting(chain, device, why);
 		if (!ret)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "job-words.h"
 #include "live.h"
@@ -367,8 +368,11 @@ int cmd_tree(int argc, char **argv)
 		scan |= c == 's';
 		json |= c == 'j';
 	}
+	/* Who may not ask device mapper can still look at images. */
+	if (geteuid() && (scan || optind == argc))
+		return complain("tree: only root sees what is in use: become root, or name images");
 	/* Without device mapper nothing can be in use: no reason to load it. */
-	if (live_possible())
+	if (live_possible() && !geteuid())
 		ret = live_for_each(add_live, &tree, &why);
 	if (!ret && scan)
 		scan_layers(add_found, &tree);
@@ -378,7 +382,10 @@ int cmd_tree(int argc, char **argv)
 		ret = add_operand(&tree, argv[i], true, &why);
 	if (!ret) {
 		tree_link(&tree);
-		if (json)
+		if (!tree.nr && !json)
+			say_nothing(scan ? "there is no layer on any device" :
+				    NO_CHAINS);
+		else if (json)
 			print_json(tree_json(&tree, optind < argc));
 		else
 			tree_print(&tree, optind < argc);

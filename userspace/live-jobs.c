@@ -15,7 +15,8 @@ static void jobs_text(const struct reply *jobs)
 	unsigned int i;
 
 	text_table_init(&table,
-			"ID TYPE STATUS TOP BASE OFFSET LEN COPIED ZEROED SKIPPED REMAINING RATE LEFT FAILED IO-STATUS ERROR");
+			"ID TYPE STATUS TOP BASE OFFSET LEN COPIED ZEROED SKIPPED REMAINING RATE LEFT FAILED IO-STATUS ERROR",
+			"TYPE SKIPPED ZEROED COPIED IO-STATUS REMAINING FAILED BASE RATE LEN");
 	for (i = 0; i < jobs->nr; i++) {
 		const struct reply_line *line = &jobs->line[i];
 		char offset[32], len[32], copied[32], zeroed[32], skipped[32];
@@ -77,7 +78,8 @@ static void last_text(const struct reply *last)
 	unsigned int i;
 
 	text_table_init(&table,
-			"LAYER ID TYPE STATUS BASE OFFSET LEN COPIED ZEROED SKIPPED STARTED FINISHED ERROR");
+			"LAYER ID TYPE STATUS BASE OFFSET LEN COPIED ZEROED SKIPPED STARTED FINISHED ERROR",
+			"TYPE SKIPPED ZEROED OFFSET STARTED BASE LEN COPIED");
 	for (i = 0; i < last->nr; i++) {
 		const struct reply_line *line = &last->line[i];
 		char offset[32], len[32], copied[32], zeroed[32], skipped[32];
@@ -146,7 +148,7 @@ static void failed_text(const struct reply *failed)
 	struct text_table table;
 	unsigned int i;
 
-	text_table_init(&table, "LAYER OFFSET LENGTH ERROR");
+	text_table_init(&table, "LAYER OFFSET LENGTH ERROR", "");
 	for (i = 0; i < failed->nr; i++) {
 		const struct reply_line *line = &failed->line[i];
 		char offset[32], length[32];

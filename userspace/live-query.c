@@ -61,6 +61,8 @@ static int show_all(show_fn show, struct json_object *array, bool headings,
 		if (ret == -ENODEV)
 			ret = 0;
 	}
+	if (!names.nr && !ret && !array)
+		say_nothing(NO_CHAINS);
 	live_list_free(&names);
 	return ret;
 }
@@ -282,7 +284,7 @@ int cmd_list(int argc, char **argv)
 {
 	int status;
 
-	text_table_init(&list_table, "NAME ACTIVE SIZE LAYERS JOBS");
+	text_table_init(&list_table, "NAME ACTIVE SIZE LAYERS JOBS", "");
 	status = show_command(argc, argv, show_list, false);
 	if (!status)
 		text_table_print(&list_table);
@@ -321,7 +323,8 @@ static int show_layers(const char *device, struct json_object *array,
 		goto out;
 	}
 	text_table_init(&table,
-			"NAME STATE SIZE DATA ZERO BACKING DEVICE METADATA UUID");
+			"NAME STATE SIZE DATA ZERO BACKING DEVICE METADATA UUID",
+			"UUID METADATA BACKING ZERO");
 	for (i = 0; i < reply.nr; i++) {
 		const struct reply_line *line = &reply.line[i];
 		char size[32], held[32], zero[32];

@@ -28,6 +28,8 @@ int cmd_monitor(int argc, char **argv);
 int cmd_resize(int argc, char **argv);
 int cmd_tree(int argc, char **argv);
 
+#define NO_CHAINS	"no chain is open: \"chainsetup tree --scan\" looks for layers at rest"
+
 /**
  * live_look() - look at a chain device and its status
  *

@@ -187,19 +187,51 @@ void say(const char *fmt, ...)
 	free(text);
 }
 
+void say_nothing(const char *text)
+{
+	if (isatty(STDOUT_FILENO))
+		say("%s", text);
+}
+
+/* The columns of the character at the beginning of @text, of @n bytes. */
+static unsigned int columns_of(const char *text, unsigned int *n)
+{
+	int columns;
+	u32 code;
+
+	*n = decode(text, &code) ?: 1;
+	columns = wcwidth(code);
+	return columns < 0 ? 1 : columns;
+}
+
 size_t text_width(const char *text)
 {
 	size_t width = 0;
 	unsigned int n;
-	int columns;
-	u32 code;
 
-	for (; *text; text += n ?: 1) {
-		n = decode(text, &code);
-		columns = wcwidth(code);
-		width += columns < 0 ? 1 : columns;
-	}
+	for (; *text; text += n)
+		width += columns_of(text, &n);
 	return width;
+}
+
+char *text_cut(const char *text, size_t width)
+{
+	const char *gap = utf8_output() ? "\u2026" : "~", *head, *tail;
+	size_t all = text_width(text), room, used;
+	unsigned int n, columns;
+
+	if (all <= width || !width)
+		return xstrdup(text);
+	room = width - 1;
+	for (head = text, used = 0; ; head += n, used += columns) {
+		columns = columns_of(head, &n);
+		if (used + columns > (room + 1) / 2)
+			break;
+	}
+	room -= used;
+	for (tail = text; all > room; tail += n)
+		all -= columns_of(tail, &n);
+	return xasprintf("%.*s%s%s", (int)(head - text), text, gap, tail);
 }
 
 unsigned int terminal_width(void)

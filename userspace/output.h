@@ -73,8 +73,19 @@ char *text_shown(const char *text, bool utf8);
 /* Print a line for people to stdout, shown as text_shown() does. */
 __printf(1, 2) void say(const char *fmt, ...);
 
+/* The same, but only on a terminal: why a list that scripts read is empty. */
+void say_nothing(const char *text);
+
 /* Columns that a text takes on a terminal; it can be shown. */
 size_t text_width(const char *text);
+
+/**
+ * text_cut() - a text that takes no more than @width columns
+ *
+ * What is too much is left out of the middle: names begin alike, and paths end so.
+ * Return: what to free().
+ */
+char *text_cut(const char *text, size_t width);
 
 /* Columns of the terminal; 80 if stdout is none, or does not say. */
 unsigned int terminal_width(void);

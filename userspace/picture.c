@@ -216,7 +216,7 @@ void picture_print(const struct picture *picture, const char *title)
 	for (i = picture->nr; i-- > 0; )
 		if (picture->layer[i].data)
 			print_lane(picture, i);
-	text_table_init(&legend, "KEY LAYER SHARE SIZE");
+	text_table_init(&legend, "KEY LAYER SHARE SIZE", "");
 	for (i = picture->nr; i-- > 0; )
 		legend_row(picture, &legend, i);
 	if (picture->layer[ZEROS].data)

@@ -6,9 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chainsetup.h"
 #include "text-table.h"
+
+/* Between columns */
+#define GAP	2
+/* Texts are not cut to less. */
+#define NARROW	8
 
 static struct text_cell *add_row(struct text_table *table)
 {
@@ -26,13 +32,15 @@ static void set_cell(struct text_cell *cell, const char *text, enum tint tint)
 	cell->tint = tint;
 }
 
-void text_table_init(struct text_table *table, const char *heading)
+void text_table_init(struct text_table *table, const char *heading,
+		     const char *spare)
 {
 	char *word[TEXT_TABLE_COLUMNS], *copy = xstrdup(heading), *rest;
 	struct text_cell *cell;
 	unsigned int i;
 
 	memset(table, 0, sizeof(*table));
+	table->spare = spare;
 	for (word[0] = strtok_r(copy, " ", &rest); word[table->columns];
 	     word[table->columns] = strtok_r(NULL, " ", &rest))
 		if (++table->columns == TEXT_TABLE_COLUMNS)
@@ -61,17 +69,79 @@ void text_table_tint(struct text_table *table, unsigned int column,
 	table->cell[(table->rows - 1) * table->columns + column].tint = tint;
 }
 
-static void print_cell(const struct text_cell *cell)
+/* Columns of the terminal that a table takes; 0 are those that are left out. */
+static size_t whole_width(const struct text_table *table, const size_t *width)
 {
-	const bool tint = cell->tint != TINT_NONE;
+	size_t sum = 0;
+	unsigned int i;
 
-	printf("%s%s%s", tint_on(cell->tint), cell->text, tint ? tint_off() : "");
+	for (i = 0; i < table->columns; i++)
+		if (width[i])
+			sum += width[i] + (sum ? GAP : 0);
+	return sum;
+}
+
+static void leave_out(const struct text_table *table, size_t *width,
+		      const char *heading, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->columns; i++)
+		if (strlen(table->cell[i].text) == len &&
+		    !strncmp(table->cell[i].text, heading, len))
+			width[i] = 0;
+}
+
+static bool has_nothing(const struct text_table *table, unsigned int column)
+{
+	unsigned int row;
+
+	for (row = 1; row < table->rows; row++)
+		if (strcmp(table->cell[row * table->columns + column].text, "-"))
+			return false;
+	return true;
+}
+
+static void fit(const struct text_table *table, size_t *width, size_t limit)
+{
+	const char *spare = table->spare;
+	unsigned int i, widest;
+	size_t len;
+
+	for (i = 0; i < table->columns && whole_width(table, width) > limit; i++)
+		if (has_nothing(table, i))
+			width[i] = 0;
+	for (; *spare && whole_width(table, width) > limit; spare += len) {
+		spare += strspn(spare, " ");
+		len = strcspn(spare, " ");
+		leave_out(table, width, spare, len);
+	}
+	while (whole_width(table, width) > limit) {
+		for (i = widest = 0; i < table->columns; i++)
+			if (width[i] > width[widest])
+				widest = i;
+		if (width[widest] <= NARROW)
+			break;
+		width[widest]--;
+	}
+}
+
+/* @pad: up to the width, and the gap to the next one */
+static void print_cell(const struct text_cell *cell, size_t width, bool pad)
+{
+	char *text = text_cut(cell->text, width);
+
+	printf("%s%s%s", tint_on(cell->tint), text,
+	       cell->tint == TINT_NONE ? "" : tint_off());
+	if (pad)
+		printf("%*s", (int)(width - text_width(text) + GAP), "");
+	free(text);
 }
 
 void text_table_print(struct text_table *table)
 {
 	size_t width[TEXT_TABLE_COLUMNS] = { 0 }, n;
-	unsigned int i, row;
+	unsigned int i, row, last = 0;
 
 	for (row = 0; row < table->rows; row++) {
 		for (i = 0; i < table->columns; i++) {
@@ -80,16 +150,17 @@ void text_table_print(struct text_table *table)
 				width[i] = n;
 		}
 	}
+	if (isatty(STDOUT_FILENO))
+		fit(table, width, terminal_width());
+	for (i = 0; i < table->columns; i++)
+		if (width[i])
+			last = i;
 	for (row = 0; row < table->rows && table->rows > 1; row++) {
-		const struct text_cell *cell = &table->cell[row * table->columns];
-
 		/* No blanks behind the last column. */
-		for (i = 0; i < table->columns; i++) {
-			print_cell(&cell[i]);
-			n = i < table->columns - 1 ?
-			    width[i] - text_width(cell[i].text) + 2 : 0;
-			printf("%*s", (int)n, "");
-		}
+		for (i = 0; i <= last; i++)
+			if (width[i])
+				print_cell(&table->cell[row * table->columns + i],
+					   width[i], i < last);
 		putchar('\n');
 	}
 	text_table_free(table);

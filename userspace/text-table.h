@@ -19,15 +19,23 @@ struct text_cell {
  * @columns: how many
  * @rows: how many, the heading included
  * @cell: @rows * @columns of them
+ * @spare: headings of columns that may be left out, separated by one space
  */
 struct text_table {
 	unsigned int columns;
 	unsigned int rows;
 	struct text_cell *cell;
+	const char *spare;
 };
 
-/* @heading: the first row, words separated by one space */
-void text_table_init(struct text_table *table, const char *heading);
+/**
+ * text_table_init() - begin a table
+ * @heading: the first row, words separated by one space
+ * @spare: of these, those that are left out where the terminal is too narrow for
+ *	all, the first of them first
+ */
+void text_table_init(struct text_table *table, const char *heading,
+		     const char *spare);
 
 /* Add a row: as many texts as there are columns. They are shown by text_shown(). */
 void text_table_row(struct text_table *table, ...);
@@ -36,7 +44,11 @@ void text_table_row(struct text_table *table, ...);
 void text_table_tint(struct text_table *table, unsigned int column,
 		     enum tint tint);
 
-/* Print to stdout and forget the rows. A table of a heading only is not shown. */
+/*
+ * Print to stdout and forget the rows. A table of a heading only is not shown. On a
+ * terminal that is too narrow, columns without anything in them and spare ones are
+ * left out, and long texts cut.
+ */
 void text_table_print(struct text_table *table);
 
 /* Forget the rows. */

@@ -167,7 +167,7 @@ void tree_print(const struct tree *tree, bool named)
 	struct text_table table;
 	int n = -1;
 
-	text_table_init(&table, "NAME UUID SIZE DEVICE STATE JOB");
+	text_table_init(&table, "NAME UUID SIZE DEVICE STATE JOB", "UUID");
 	while ((n = next_child(tree, -1, n)) >= 0) {
 		if (named && !has_named(tree, n))
 			continue;

@@ -65,6 +65,39 @@ static void test_width(void **state)
 	assert_int_equal(text_width("\xff\xc3"), 2);
 }
 
+static void test_cut(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t width;
+		const char *head, *tail;	/* no tail: as it was */
+	} rows[] = {
+		{ "", 1, "", NULL }, { "abcdef", 6, "abcdef", NULL },
+		{ "abcdef", 5, "ab", "ef" }, { "abcdef", 4, "ab", "f" },
+		{ "abcdef", 2, "a", "" }, { "abcdef", 1, "", "" },
+		/* One of two columns is left out whole. */
+		{ "\u4e2d\u4e2d\u4e2d", 5, "\u4e2d", "\u4e2d" },
+		{ "\u4e2d\u4e2d\u4e2d", 4, "\u4e2d", "" },
+		{ "\u4e2d\u4e2d\u4e2d", 3, "", "\u4e2d" },
+		{ "e\u0301bcde\u0301", 3, "e\u0301", "e\u0301" },
+	};
+	const char *gap = utf8_output() ? "\u2026" : "~";
+	unsigned int i;
+
+	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *expected = xasprintf("%s%s%s", rows[i].head,
+					   rows[i].tail ? gap : "",
+					   rows[i].tail ?: "");
+		char *text = text_cut(rows[i].text, rows[i].width);
+
+		assert_string_equal(text, expected);
+		assert_true(text_width(text) <= rows[i].width);
+		free(text);
+		free(expected);
+	}
+}
+
 static void assert_shown(const char *text, bool utf8, const char *expected)
 {
 	char *shown = text_shown(text, utf8);
@@ -134,6 +167,7 @@ const struct CMUnitTest output_tests[] = {
 	cmocka_unit_test(test_human),
 	cmocka_unit_test(test_place),
 	cmocka_unit_test(test_width),
+	cmocka_unit_test(test_cut),
 	cmocka_unit_test(test_shown),
 	cmocka_unit_test(test_color),
 	cmocka_unit_test(test_bytes),
