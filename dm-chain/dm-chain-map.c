@@ -214,6 +214,7 @@ static int dm_chain_map_first_write(struct dm_chain *chain,
 			    dm_chain_op_grant);
 	if (!dm_chain_range_trylock(chain->ranges, &pb->range))
 		return dm_chain_map_defer(chain, pb, bio);
+	/* From the reserves if this write is to free memory, see dm-chain-op.c. */
 	pb->node = dm_chain_owner_pin(chain->map, block,
 				      GFP_NOWAIT | __GFP_NOWARN);
 	if (!pb->node) {

@@ -124,6 +124,20 @@ static int dm_chain_op_pass(struct dm_chain *chain, struct bio *bio,
 	return r;
 }
 
+/*
+ * Memory for a node
+ *
+ * The first write to a region takes a page for as long as the region's owners
+ * differ: a reserve that is to be given back, as a mempool is, would be used up
+ * once. GFP_NOIO waits for a single page rather than fail, so what matters is
+ * that others can free memory meanwhile. Who does so by writing to this device,
+ * as kswapd does to swap on it, runs with PF_MEMALLOC: dm_chain_map_first_write()
+ * gets its node from the emergency reserves then. Only what the map path hands on
+ * is without them here, which is the first write after a resume and parts of
+ * blocks: clean pages, or writes to regions that have a node, have to make room
+ * for that. Swap should lie on chains whose blocks are no larger than a page.
+ */
+
 /* Blocks that were written become the active layer's. */
 static int dm_chain_op_own(struct dm_chain *chain, u64 block, u64 count,
 			   u8 entry)
