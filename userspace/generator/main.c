@@ -6,20 +6,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "units.h"
 
-/* Generators' stderr goes to the kernel's log. */
+/*
+ * What systemd runs has no stderr that anybody reads, and there is no journal yet: it is
+ * the kernel's log that the line goes to, by one write, as an error of a daemon.
+ */
+static void say(const char *text)
+{
+	FILE *log = getenv("SYSTEMD_SCOPE") ? fopen("/dev/kmsg", "we") : NULL;
+
+	if (log)
+		fprintf(log, "<%d>chainsetup-generator: %s\n", LOG_DAEMON | LOG_ERR, text);
+	else
+		fprintf(stderr, "chainsetup-generator: %s\n", text);
+	if (log)
+		fclose(log);
+}
+
 static void refuse_line(void *data, unsigned int line, const struct dm_chain_why *why)
 {
-	fprintf(stderr, "chainsetup-generator: %s:%u: %s\n", (const char *)data, line,
-		why->text);
+	char *text = xasprintf("%s:%u: %s", (const char *)data, line, why->text);
+
+	say(text);
+	free(text);
 }
 
 static int fail(const struct dm_chain_why *why)
 {
-	fprintf(stderr, "chainsetup-generator: %s\n", why->text);
+	say(why->text);
 	return 1;
 }
 
