@@ -93,8 +93,8 @@ dd if=/dev/urandom of="$A" bs=1M count=$MIB oflag=direct status=none
 dmsetup create "$NAME" --table "0 $((MIB << 11)) chain 3 A $A - B $B $B E $E $E 1 format" &&
 	dmsetup mknodes "$NAME"
 verdict $? chain-of-three
-node=$(readlink -f "/dev/mapper/$NAME")
-[ "$(cat "/sys/block/${node#/dev/}/queue/io_poll")" = 1 ]
+[ "$(cat "/sys/dev/block/$(dmsetup info -c --noheadings --separator : -o major,minor \
+	"$NAME")/queue/io_poll")" = 1 ]
 verdict $? polling-is-offered
 polled 1
 verdict $? alone
@@ -107,8 +107,8 @@ while events=$(dmsetup info -c --noheadings -o events "$NAME")
       [ -n "$(dmsetup message "$NAME" 0 jobs)" ]; do
 	dmsetup wait "$NAME" "$events"
 done
-cmp -s <(dd if="/dev/mapper/$NAME" bs=1M skip=4 iflag=direct status=none) \
-	<(dd if="$A" bs=1M skip=4 iflag=direct status=none)
+cmp -s <(dd if="/dev/mapper/$NAME" bs=1M skip=4 count=4 iflag=direct status=none) \
+	<(dd if="$A" bs=1M skip=4 count=4 iflag=direct status=none)
 verdict $? the-rest-is-the-base
 check_log
 ktap_end
