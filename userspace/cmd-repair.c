@@ -130,8 +130,8 @@ static int repair_layer(const char *path, const struct repair_options *options)
 			 &why))
 		return complain_why(&why);
 	in->layer.meta.rehearsal = &rehearsal;
-	readable = layer_readable(&in->layer.meta);
 	inspect(in);
+	readable = layer_readable(&in->layer.meta);
 	if (options->json) {
 		object = json_object_new_object();
 		json_flag(object, "dry-run", !options->yes);
