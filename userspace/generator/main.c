@@ -15,7 +15,7 @@
  * What systemd runs has no stderr that anybody reads, and there is no journal yet: it is
  * the kernel's log that the line goes to, by one write, as an error of a daemon.
  */
-static void say(const char *text)
+static void tell(const char *text)
 {
 	FILE *log = getenv("SYSTEMD_SCOPE") ? fopen("/dev/kmsg", "we") : NULL;
 
@@ -31,13 +31,13 @@ static void refuse_line(void *data, unsigned int line, const struct dm_chain_why
 {
 	char *text = xasprintf("%s:%u: %s", (const char *)data, line, why->text);
 
-	say(text);
+	tell(text);
 	free(text);
 }
 
 static int fail(const struct dm_chain_why *why)
 {
-	say(why->text);
+	tell(why->text);
 	return 1;
 }
 
