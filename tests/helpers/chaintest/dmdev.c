@@ -279,6 +279,15 @@ int dmd_open(const char *name, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
+/* A device whose table cannot be resumed: what waits for that fails instead. */
+static void let_fail(const char *name)
+{
+	static const struct dm_seg error = { 1, "error", "" };
+
+	if (!dmd_load(name, &error, 1, false))
+		dmd_resume(name);
+}
+
 /*
  * What scenarios left behind: let everything go on that was held, and, unless
  * that is all, take it away. Devices on others go in a later pass than those.
@@ -307,8 +316,9 @@ void dmd_cleanup_devices(bool only_release)
 			if (strncmp(names->name, PREFIX, strlen(PREFIX)))
 				continue;
 			dmd_clear(names->name);
-			if (info(names->name, &dmi) && dmi.suspended)
-				dmd_resume(names->name);
+			if (info(names->name, &dmi) && dmi.suspended &&
+			    dmd_resume(names->name))
+				let_fail(names->name);
 			if (!only_release && dmd_remove(names->name))
 				left = true;
 		}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* chaintorture: other tables, new layers, layers that left. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,7 +140,12 @@ static void all_left(struct run *r)
 	r->c->nr_dropped = 0;
 }
 
-static void another(struct run *r, u64 size, const char *line, unsigned int how)
+/*
+ * @may_be_late: what the load has read, other threads may have changed before the
+ * suspend; then it has to be loaded again
+ */
+static void another_table(struct run *r, u64 size, const char *line,
+			  unsigned int how, bool may_be_late)
 {
 	struct dm_seg seg = { size / SECTOR, "chain", line };
 	unsigned int i;
@@ -156,9 +162,20 @@ static void another(struct run *r, u64 size, const char *line, unsigned int how)
 	err = dmd_suspend(r->c->dev, how & (DMD_NOFLUSH | DMD_NOLOCKFS));
 	ct_check(!err, "suspend: %s", strerror(-err));
 	err = dmd_resume(r->c->dev);
+	if (err == -ESTALE && may_be_late) {
+		err = dmd_load(r->c->dev, &seg, 1, false);
+		ct_check(!err, "load \"%s\" again: %s: %s", line, strerror(-err),
+			 kmsg_read());
+		err = dmd_resume(r->c->dev);
+	}
 	ct_check(!err, "resume with \"%s\": %s: %s", line, strerror(-err),
 		 kmsg_read());
 	all_left(r);
+}
+
+static void another(struct run *r, u64 size, const char *line, unsigned int how)
+{
+	another_table(r, size, line, how, false);
 }
 
 /* The table that the target prints. */
@@ -317,7 +334,7 @@ void table_move(struct run *r, int layer, unsigned int how)
 		slice_copy(old.meta, l->meta);
 	c->words = feature_words(r, "", false);
 	line = chain_line(c);
-	another(r, c->size, line, how);
+	another_table(r, c->size, line, how, run_threaded(r));
 	free(line);
 	spoil(&old);
 	left(r, &old);
