@@ -154,6 +154,16 @@ static const struct { int low, high; } cuts[][FOUR] = {
 	{ { 0, 1 }, { 2, 3 }, { 4, 5 }, { 6, 8 } },
 };
 
+/*
+ * What threads write into the active layer its job need not copy: a speed does not
+ * keep that one.
+ */
+static enum steer keeps(const struct range *r, enum steer steer, bool writers)
+{
+	return writers && steer == BY_SPEED && r->high == NINE - 1 ? BY_PAUSE :
+	       steer;
+}
+
 /**
  * four() - four jobs on nine layers, while threads write
  * @cut: which layers each has
@@ -172,7 +182,7 @@ static void four(unsigned int cut, const char *order, enum steer steer,
 	for (i = 0; i < FOUR; i++)
 		r[i] = range(c, cuts[cut][i].low, cuts[cut][i].high);
 	for (i = 0; i < FOUR; i++) {
-		start_steered(c, &r[i], steer);
+		start_steered(c, &r[i], keeps(&r[i], steer, writers));
 		if (i != 2)
 			overlaps(c, r, i + 1);
 	}
@@ -191,7 +201,7 @@ static void four(unsigned int cut, const char *order, enum steer steer,
 		i = order[k] - '0';
 		ct_check(job_live(c, r[i].top), "job %s is over before its turn",
 			 r[i].top);
-		let_end(c, &r[i], steer);
+		let_end(c, &r[i], keeps(&r[i], steer, writers));
 		job_wait(c, r[i].top);
 		if (!w) {
 			ended(c, &r[i]);
