@@ -70,7 +70,8 @@ static void usage(void)
 	common_usage();
 	puts("\nSizes are bytes, or a number and K, M, G or T (powers of 1024).\n"
 	     "DEV is the device with the superblock: the data device, or the\n"
-	     "metadata device if there is one. NAME is the name of a chain device.");
+	     "metadata device if there is one; where a layer is made, the data\n"
+	     "device. NAME is the name of a chain device.");
 }
 
 static const struct command *find_command(const char *name)
