@@ -92,16 +92,16 @@ static int parse_timeout(const char *value, struct chaintab_entry *entry,
 	} units[] = { { "", 1 }, { "s", 1 }, { "min", 60 }, { "h", 3600 } };
 	unsigned long long number;
 	unsigned int i;
-	char *end;
+	char *end = NULL;
 
 	if (!strcmp(value, "infinity")) {
 		entry->timeout = UINT_MAX;
 		return 0;
 	}
-	errno = 0;
 	number = isdigit((unsigned char)*value) ? strtoull(value, &end, 10) : ULLONG_MAX;
-	for (i = 0; number < UINT_MAX / 3600 && i < ARRAY_SIZE(units); i++) {
-		if (strcmp(end, units[i].name))
+	for (i = 0; i < ARRAY_SIZE(units); i++) {
+		if (number > (UINT_MAX - 1) / units[i].seconds ||
+		    strcmp(end, units[i].name))
 			continue;
 		/* As in systemd's own options, 0 sets no limit. */
 		entry->timeout = number * units[i].seconds ?: UINT_MAX;

@@ -108,6 +108,7 @@ static void test_refused(void **state)
 		{ "x /dev/x x-systemd.device-timeout=1d", "no time" },
 		{ "x /dev/x x-systemd.device-timeout=99999999999999999999", "no time" },
 		{ "x /dev/x x-systemd.device-timeout=4294967295", "no time" },
+		{ "x /dev/x x-systemd.device-timeout=71582789min", "no time" },
 		{ "x /dev/x nofail noauto", "a word too much: noauto" },
 	};
 	unsigned int i;
@@ -137,6 +138,8 @@ static void test_times(void **state)
 	} times[] = {
 		{ "1", 1 }, { "30s", 30 }, { "5min", 300 }, { "2h", 7200 },
 		{ "0", UINT_MAX }, { "infinity", UINT_MAX },
+		{ "20000100", 20000100 }, { "333335min", 20000100 },
+		{ "4294967294", UINT_MAX - 1 },
 	};
 	unsigned int i;
 
