@@ -137,6 +137,8 @@ static int open_chain(struct chain *chain, struct dm_chain_why *why)
 			layer_close(&layer[i]);
 	if (!err)
 		err = chain_load_maps(chain, why);
+	if (!err && chain->nr > 1 && chain->layer[0].raw)
+		size[0] = dm_chain_raw_shown(size[0], &chain->layer[1].sb.backing);
 	if (!err)
 		dm_chain_limits(size, chain->nr, chain->limit);
 	return err;
