@@ -65,26 +65,26 @@ static void start(struct chain *c, const struct range *r, const char *more)
 }
 
 static void start_steered(struct chain *c, const struct range *r,
-			  enum steer steer)
+			  enum steer by)
 {
-	if (steer == BY_FINALIZE) {
+	if (by == BY_FINALIZE) {
 		start(c, r, "auto-finalize off");
 		return;
 	}
 	start(c, r, "speed 8");
-	if (steer == BY_PAUSE)
+	if (by == BY_PAUSE)
 		job_pause(c, r->top);
 }
 
-static void let_end(struct chain *c, const struct range *r, enum steer steer)
+static void let_end(struct chain *c, const struct range *r, enum steer by)
 {
-	if (steer == BY_FINALIZE) {
+	if (by == BY_FINALIZE) {
 		job_wait_status(c, r->top, "pending");
 		free(msg(c, "job %s finalize", r->top));
 		return;
 	}
 	free(msg(c, "job %s set-speed 0", r->top));
-	if (steer == BY_PAUSE)
+	if (by == BY_PAUSE)
 		free(msg(c, "job %s resume", r->top));
 }
 
@@ -158,19 +158,19 @@ static const struct { int low, high; } cuts[][FOUR] = {
  * What threads write into the active layer its job need not copy: a speed does not
  * keep that one.
  */
-static enum steer keeps(const struct range *r, enum steer steer, bool writers)
+static enum steer keeps(const struct range *r, enum steer by, bool writers)
 {
-	return writers && steer == BY_SPEED && r->high == NINE - 1 ? BY_PAUSE :
-	       steer;
+	return writers && by == BY_SPEED && r->high == NINE - 1 ? BY_PAUSE :
+	       by;
 }
 
 /**
  * four() - four jobs on nine layers, while threads write
  * @cut: which layers each has
  * @order: in which they end
- * @steer: what keeps them
+ * @by: what keeps them
  */
-static void four(unsigned int cut, const char *order, enum steer steer,
+static void four(unsigned int cut, const char *order, enum steer by,
 		 bool writers)
 {
 	struct chain *c = nine(MIB);
@@ -182,17 +182,17 @@ static void four(unsigned int cut, const char *order, enum steer steer,
 	for (i = 0; i < FOUR; i++)
 		r[i] = range(c, cuts[cut][i].low, cuts[cut][i].high);
 	for (i = 0; i < FOUR; i++) {
-		start_steered(c, &r[i], keeps(&r[i], steer, writers));
+		start_steered(c, &r[i], keeps(&r[i], by, writers));
 		if (i != 2)
 			overlaps(c, r, i + 1);
 	}
 	if (writers)
 		w = writers_start(c);
 	for (i = 0; i < FOUR; i++)
-		if (steer == BY_FINALIZE)
+		if (by == BY_FINALIZE)
 			job_wait_status(c, r[i].top, "pending");
 	for (k = 0; k < FOUR; k++) {
-		if (steer == BY_SPEED && k == 2) {
+		if (by == BY_SPEED && k == 2) {
 			n = 0;
 			for (i = k; i < FOUR; i++)
 				left[n++] = r[order[i] - '0'];
@@ -201,7 +201,7 @@ static void four(unsigned int cut, const char *order, enum steer steer,
 		i = order[k] - '0';
 		ct_check(job_live(c, r[i].top), "job %s is over before its turn",
 			 r[i].top);
-		let_end(c, &r[i], keeps(&r[i], steer, writers));
+		let_end(c, &r[i], keeps(&r[i], by, writers));
 		job_wait(c, r[i].top);
 		if (!w) {
 			ended(c, &r[i]);
