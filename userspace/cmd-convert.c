@@ -101,10 +101,20 @@ static void layer_json(const struct convert_options *options,
 	json_object_array_add(options->json->layers, object);
 }
 
+static void print_path(const char *key, const char *path)
+{
+	char *shown = value_shown(path);
+
+	printf("%s=%s", key, shown);
+	free(shown);
+}
+
 static void image_text(const struct image_info *image)
 {
-	if (image)
-		printf(" format=%s image=%s", image->format, image->path);
+	if (image) {
+		printf(" format=%s ", image->format);
+		print_path("image", image->path);
+	}
 	putchar('\n');
 }
 
@@ -119,12 +129,11 @@ void convert_show_layer(const struct convert_options *options,
 		return;
 	}
 	dm_chain_uuid_format(sb->uuid, uuid);
-	printf("name=%s uuid=%s device=%s data-offset=%llu size=%llu ",
-	       sb->name, uuid, new_layer_meta(&fill->new)->path, sb->data_offset,
-	       sb->size);
-	printf("block-size=%u data=%llu zero=%llu unowned=%llu",
-	       sb->block_size, fill->blocks[DM_CHAIN_DATA],
-	       fill->blocks[DM_CHAIN_ZERO],
+	printf("name=%s uuid=%s ", sb->name, uuid);
+	print_path("device", new_layer_meta(&fill->new)->path);
+	printf(" data-offset=%llu size=%llu block-size=%u data=%llu zero=%llu unowned=%llu",
+	       sb->data_offset, sb->size, sb->block_size,
+	       fill->blocks[DM_CHAIN_DATA], fill->blocks[DM_CHAIN_ZERO],
 	       fill->blocks[DM_CHAIN_UNALLOCATED]);
 	image_text(image);
 }
@@ -135,7 +144,8 @@ void convert_show_raw(const struct convert_options *options,
 	struct json_object *object;
 
 	if (!options->json) {
-		printf("raw=%s size=%llu", raw->path, raw->size);
+		print_path("raw", raw->path);
+		printf(" size=%llu", raw->size);
 		image_text(image);
 		return;
 	}
@@ -158,7 +168,7 @@ void convert_note(const struct convert_options *options, const char *fmt, ...)
 	if (options->json)
 		json_append(options->json->notes, text);
 	else
-		puts(text);
+		say("%s", text);
 	free(text);
 }
 

@@ -154,7 +154,8 @@ static bool is_control(u32 code)
 	return code < ' ' || (code >= 0x7f && code < 0xa0);
 }
 
-char *text_shown(const char *text, bool utf8)
+/* @least: characters below it are shown as control characters are */
+static char *characters_shown(const char *text, bool utf8, u32 least)
 {
 	char *shown = xalloc(strlen(text) + 1, 4), *p = shown;
 	unsigned int n;
@@ -162,7 +163,7 @@ char *text_shown(const char *text, bool utf8)
 
 	while (*text) {
 		n = decode(text, &code);
-		if (n && !is_control(code) && (n == 1 || utf8)) {
+		if (n && code >= least && !is_control(code) && (n == 1 || utf8)) {
 			p = mempcpy(p, text, n);
 			text += n;
 			continue;
@@ -171,6 +172,16 @@ char *text_shown(const char *text, bool utf8)
 			p += sprintf(p, "\\x%02x", (u8)*text++);
 	}
 	return shown;
+}
+
+char *text_shown(const char *text, bool utf8)
+{
+	return characters_shown(text, utf8, 0);
+}
+
+char *value_shown(const char *text)
+{
+	return characters_shown(text, utf8_output(), ' ' + 1);
 }
 
 void say(const char *fmt, ...)

@@ -70,6 +70,14 @@ bool utf8_output(void);
  */
 char *text_shown(const char *text, bool utf8);
 
+/**
+ * value_shown() - a text as the value in a line of key=value
+ *
+ * A blank ends a value: it becomes \x20, and all else what it is in other lines.
+ * Return: what to free().
+ */
+char *value_shown(const char *text);
+
 /* Print a line for people to stdout, shown as text_shown() does. */
 __printf(1, 2) void say(const char *fmt, ...);
 

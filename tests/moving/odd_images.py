@@ -14,7 +14,7 @@ import pathlib
 import shutil
 import sys
 
-from chains import (HERE, MIB, check, expect, image, must, refused, same_bytes,
+from chains import (HERE, MIB, check, expect, fields, image, must, refused, same_bytes,
                     summary, view, work_directory)
 
 SIZE = MIB
@@ -182,6 +182,24 @@ def raw_bases():
     refused("is a layer, and no raw base", *words, "base.raw")
 
 
+def odd_paths():
+    """Whatever a path has, a line is a line, and its words have no blanks."""
+    control, blank = "top\n\x1b 1.qcow2", "base 1.raw"
+    image(blank, MIB)
+    must("qemu-img", "create", "-q", "-f", "qcow2", "-b", blank, "-F", "raw", control)
+    image("a\n 1.img", 3 * MIB)
+    lines = must("chainsetup", "convert", "images", "--raw-base", control, "a\n 1.img",
+                 blank).splitlines()
+    expect(len(lines) == 3, f"{lines}")
+    raw, layer = map(fields, lines[:2])
+    here = os.getcwd()
+    expect(raw["raw"] == f"{here}/base\\x201.raw", f"{raw}")
+    expect(raw["image"].endswith("base\\x201.raw"), f"{raw}")
+    expect(layer["device"] == f"{here}/a\\x0a\\x201.img", f"{layer}")
+    expect(layer["image"].endswith("top\\x0a\\x1b\\x201.qcow2"), f"{layer}")
+    expect("top\\x0a\\x1b 1.qcow2: note: its format was not given" in lines[2], lines[2])
+
+
 def main():
     """All of it."""
     with work_directory():
@@ -194,6 +212,7 @@ def main():
         check("what goes wrong while it copies", copying)
         check("names and notes", names_and_notes)
         check("raw bases", raw_bases)
+        check("odd paths", odd_paths)
     return summary()
 
 

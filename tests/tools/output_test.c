@@ -139,6 +139,15 @@ static void test_shown(void **state)
 	assert_shown("a\u00e4", false, "a\\xc3\\xa4");
 }
 
+/* A word, whatever it was. */
+static void test_value(void **state)
+{
+	char *shown = value_shown("/dev/a b\tc\n \\x41");
+
+	assert_string_equal(shown, "/dev/a\\x20b\\x09c\\x0a\\x20\\x41");
+	free(shown);
+}
+
 static void test_color(void **state)
 {
 	assert_false(common_option(OPTION_COLOR, "sometimes"));
@@ -169,6 +178,7 @@ const struct CMUnitTest output_tests[] = {
 	cmocka_unit_test(test_width),
 	cmocka_unit_test(test_cut),
 	cmocka_unit_test(test_shown),
+	cmocka_unit_test(test_value),
 	cmocka_unit_test(test_color),
 	cmocka_unit_test(test_bytes),
 };
