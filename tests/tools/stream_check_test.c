@@ -25,6 +25,7 @@ static const char read_only[] =
 static const char job_of_c[] =
 	"id=c status=running top=C base=A error=0\n"
 	"id=old status=concluded top=E base=- error=0\n";
+static const char job_of_e[] = "id=e status=running top=E base=C error=0\n";
 static const char job_of_all[] = "id=all status=paused top=E base=- error=28\n";
 
 static const struct {
@@ -51,6 +52,7 @@ static const struct {
 	/* A base may be another job's top. */
 	{ plain, job_of_c, { .id = "E", .base = "C" }, 0, "" },
 	{ plain, job_of_c, { .id = "E", .bottom = "D" }, 0, "" },
+	{ plain, job_of_e, { .id = "C", .top = "C", .base = "B" }, 0, "" },
 	{ plain, "", { .id = "B", .top = "B" }, -EBUSY, "'B' is in use by another device" },
 	/* Nothing is written there. */
 	{ plain, "", { .id = "B", .top = "B", .base = "A" }, 0, "" },
