@@ -6,8 +6,9 @@
  * A layer gets its superblock when the end of the stream has been read, see
  * fill.c; a raw device that gets all of its content, its beginning. One that has
  * content and gets what was changed cannot be marked: then the stream is read
- * twice, and damage is found before the first write. If the machine stops in the
- * middle, the same done again mends it.
+ * twice, and damage is found before the first write. What is written does not depend
+ * on what is there: if it is interrupted, the same done again makes it whole. Who can
+ * be told is.
  */
 #include <errno.h>
 #include <linux/minmax.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "hold-signals.h"
 #include "json.h"
 #include "new-layer.h"
 #include "raw-target.h"
@@ -32,6 +34,8 @@
  * @record: the last one of it
  * @fill: the layer
  * @target: the raw device
+ * @held: signals wait: it is being changed
+ * @signals: for hold_signals()
  */
 struct apply {
 	struct format_options format;
@@ -44,6 +48,8 @@ struct apply {
 	struct stream_record record;
 	struct fill fill;
 	struct raw_target target;
+	bool held;
+	sigset_t signals;
 };
 
 static bool has_base(const struct stream_header *header)
@@ -262,7 +268,9 @@ static int read_records(struct apply *a, bool write, struct dm_chain_why *why)
 	int ret;
 
 	do {
-		ret = stream_get(&a->stream, &a->record, why);
+		ret = a->held ? held_signals(&a->signals, why) : 0;
+		if (!ret)
+			ret = stream_get(&a->stream, &a->record, why);
 		if (!ret && write && a->record.type != STREAM_END)
 			ret = apply_record(a, why);
 	} while (!ret && a->record.type != STREAM_END);
@@ -282,6 +290,24 @@ static int read_twice(struct apply *a, off_t start, struct dm_chain_why *why)
 		ret = dm_chain_refuse(why, -errno, "the stream cannot be read again: %s",
 				      strerror(errno));
 	return ret ? ret : stream_open(&a->stream, stdin, why);
+}
+
+static int change_raw(struct apply *a, struct dm_chain_why *why)
+{
+	struct dm_chain_why first;
+	int ret;
+
+	hold_signals(&a->signals);
+	a->held = true;
+	ret = read_records(a, true, why);
+	if (!ret)
+		ret = raw_settle(&a->target, why);
+	if (!ret)
+		return 0;
+	first = *why;
+	return dm_chain_refuse(why, ret,
+			       "%.180s; %.100s may be changed in part: apply the same stream again before it is used",
+			       first.text, a->format.data);
 }
 
 static void print_object(const struct apply *a)
@@ -331,8 +357,10 @@ static int apply(struct apply *a, struct dm_chain_why *why)
 		ret = open_target(a, why);
 	if (!ret && a->dry_run)
 		return read_records(a, false, why);
-	if (!ret && a->raw && !a->target.whole)
+	if (!ret && a->raw && !a->target.whole) {
 		ret = read_twice(a, start, why);
+		return ret ? ret : change_raw(a, why);
+	}
 	if (!ret)
 		ret = a->raw ? raw_start(&a->target, why) :
 			       fill_start(&a->fill, why);
@@ -431,6 +459,10 @@ int cmd_apply(int argc, char **argv)
 		print_result(a);
 	fill_close(&a->fill);
 	raw_close(&a->target);
+	/* It may end here: all has been said. */
+	fflush(stdout);
+	if (a->held)
+		release_signals(&a->signals);
 	free(a);
 	return ret;
 }

@@ -307,6 +307,34 @@ def killed_raw():
     expect(n == 2 + 2 + 1 and b"DMC-PART" in kinds, f"{n - 1} writes, {kinds}")
 
 
+def changed_in_part(call, how, ends, says):
+    """Interrupted by each write of what changes a raw device; the same again completes it."""
+    must("chainpoke", "set", "c.img", "6", "1", "data", "4")
+    must("chainpoke", "set", "c.img", "12", "1", "data", "5")
+    to_file("since.stream", "chainsetup", "export", "--since", "A", "c.img")
+    old, wanted = view("a.img"), view("a.img", "b.img", "c.img")
+    n = 0
+    while True:
+        n += 1
+        pathlib.Path("raw").write_bytes(old)
+        with open("since.stream", "rb") as file:
+            done = subprocess.run(
+                ["strace", "-o", "trace", "-e", f"trace={call}", "-e",
+                 f"inject={call}:{how}:when={n}", "chainsetup", "apply", "--raw", "raw"],
+                stdin=file, capture_output=True, check=False)
+        if done.returncode == 0:
+            break
+        expect(done.returncode in ends, f"write {n}: status {done.returncode}: {done.stderr}")
+        # after the last one nothing is left to be done
+        whole = pathlib.Path("raw").read_bytes() == wanted
+        expect(says == (b"apply the same stream again" in done.stderr) or whole,
+               f"write {n}: {done.stderr}")
+        from_file("since.stream", "chainsetup", "apply", "--raw", "raw")
+        same_bytes(f"done again after write {n}", pathlib.Path("raw").read_bytes(), wanted)
+    # blocks 2 and 3 of B; 4, 6 and 12 of C; zeros
+    expect(n == 1 + (4 if call == "pwrite64" else 1), f"{n - 1} writes")
+
+
 def killed(separate):
     """Before each write: what is left is no layer, or all of it; then done again."""
     wanted = view("a.img", "b.img")
@@ -463,6 +491,13 @@ def main():
         check("killed, with a metadata device", killed, True)
         check("killed over a layer", killed_over_layer)
         check("killed, onto a raw device", killed_raw)
+        for call, how, ends, says in (
+                ("pwrite64", "error=EIO:signal=KILL", (-9, 137), False),
+                ("pwrite64", "error=EIO", (1,), True),
+                ("pwrite64", "signal=TERM", (-15, 143), True),
+                ("fallocate", "signal=TERM", (-15, 143), True)):
+            check(f"a raw device changed in part, by {call} with {how}", changed_in_part, call, how,
+                  ends, says)
         for seed in range(args.seed, args.seed + args.count):
             check(f"the random chain {seed}", random_chain, seed)
     return summary()
