@@ -11,13 +11,17 @@
 /**
  * struct snapshot - what is converted
  * @origin: it becomes the raw base as it is
+ * @origin_mark: whether it was written to meanwhile
  * @cow: what the snapshot has of its own
+ * @cow_mark: whether that was
  * @store: the same, read
  * @fill: the layer
  */
 struct snapshot {
 	struct device origin;
+	struct device_mark origin_mark;
 	struct device cow;
+	struct device_mark cow_mark;
 	struct snapshot_store store;
 	struct fill fill;
 };
@@ -36,17 +40,38 @@ static int check_origin(const struct snapshot *s, struct dm_chain_why *why)
 			       s->origin.path);
 }
 
+/* Without its superblock the layer is none, and what it was made of is as it was. */
+static int check_unchanged(const struct snapshot *s, struct dm_chain_why *why)
+{
+	const struct device *dev = device_changed(&s->origin, &s->origin_mark) ?
+				   &s->origin : &s->cow;
+
+	if (dev == &s->cow && !device_changed(dev, &s->cow_mark))
+		return 0;
+	return dm_chain_refuse(why, -EBUSY,
+			       "%s was written to while it was read: %s is no layer yet; convert again when nobody writes to it",
+			       dev->path, s->fill.new.data.path);
+}
+
+/* A snapshot that is in use changes; so does its origin. Not all who write say so. */
+static int open_both(struct snapshot *s, char **words, struct dm_chain_why *why)
+{
+	int ret = device_open(&s->origin, words[0], DEVICE_EXCL, why);
+
+	if (!ret)
+		ret = device_open(&s->cow, words[1], DEVICE_EXCL, why);
+	if (!ret)
+		ret = device_mark(&s->origin, &s->origin_mark, why);
+	return ret ? ret : device_mark(&s->cow, &s->cow_mark, why);
+}
+
 static int convert(struct snapshot *s, char **words,
 		   const struct convert_options *options,
 		   struct dm_chain_why *why)
 {
 	char name[DM_CHAIN_NAME_LEN];
-	int ret;
+	int ret = open_both(s, words, why);
 
-	/* A snapshot that is in use changes; so does its origin. */
-	ret = device_open(&s->origin, words[0], DEVICE_EXCL, why);
-	if (!ret)
-		ret = device_open(&s->cow, words[1], DEVICE_EXCL, why);
 	if (!ret)
 		ret = snapshot_store_open(&s->store, &s->origin, &s->cow,
 					  options->block_size, why);
@@ -65,6 +90,8 @@ static int convert(struct snapshot *s, char **words,
 		ret = blocks_copy(&s->store.source, fill_sink, &s->fill, why);
 	if (!ret)
 		ret = fill_settle(&s->fill, why);
+	if (!ret)
+		ret = check_unchanged(s, why);
 	return ret ? ret : fill_finish(&s->fill, why);
 }
 

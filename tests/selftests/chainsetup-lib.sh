@@ -205,6 +205,17 @@ wait_until()
 	done
 }
 
+# has_open PID FILE: has the process opened it?
+has_open()
+{
+	local fd
+
+	for fd in "/proc/$1/fd"/*; do
+		[ ! "$fd" -ef "$2" ] || return 0
+	done
+	return 1
+}
+
 job_field()
 {
 	dmsetup message "$name" 0 jobs | tr ' ' '\n' | sed -n "s/^$1=//p"

@@ -492,17 +492,6 @@ on_top()
 	fi
 }
 
-# has_open PID FILE
-has_open()
-{
-	local fd
-
-	for fd in "/proc/$1/fd"/*; do
-		[ ! "$fd" -ef "$2" ] || return 0
-	done
-	return 1
-}
-
 # Who knows of no lock has put a layer on top while another was being formatted.
 test_changed_by_hand()
 {

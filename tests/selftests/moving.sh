@@ -85,6 +85,58 @@ test_snapshot()
 	done
 }
 
+# disturb WHAT DEVICE: in its eighth MiB, if it writes
+disturb()
+{
+	case $1 in
+	flush) sync "$2" ;;
+	read) dd if="$2" of=/dev/null bs=1M status=none ;;
+	direct) fill "$2" X 7 ;;
+	buffered) dd if=/dev/zero of="$2" bs=4k seek=1792 count=1 \
+		conv=notrunc status=none ;;
+	# by force: a device that is held as a mount does is not discarded
+	discard) blkdiscard --force -o 7M -l 1M "$2" ;;
+	esac
+}
+
+# What is written to the origin or the COW device, by who does not ask whether it is in
+# use, while they are read is seen: there is no layer then, and both are as they were left.
+test_snapshot_written_meanwhile()
+{
+	local what d pid rc e
+
+	snapshot 8
+	ok dmsetup remove "$name-snap"
+	ok dmsetup remove "$name-origin"
+	below e "0 $(((SIZE + 1) * 2048)) linear $E 0"
+	e=/dev/mapper/$name-e
+	# The discard takes back what was written to the origin.
+	for what in "direct $A" "direct $B" "buffered $B" "discard $A" nothing \
+		"flush $B" "read $A"; do
+		read -r what d <<<"$what"
+		# Where the layer will be nothing goes on before all has happened.
+		ok dmsetup suspend "$name-e"
+		chainsetup convert snapshot --force "$A" "$B" "$e" >"$scratch/all" \
+			2>"$scratch/err" &
+		pid=$!
+		background=("$pid")
+		wait_until 600 has_open "$pid" "$e" || wrong "$what: it does not begin"
+		disturb "$what" "$d"
+		ok dmsetup resume "$name-e"
+		wait "$pid"
+		rc=$?
+		background=()
+		same "status with $what" "$rc" "$([[ $what = [nfr]* ]]; echo $?)"
+		[ "$rc" = 1 ] || continue
+		matches "$what" "$(cat "$scratch/err")" "$d was written to while it was read"
+		refused "is not complete" chainsetup open "$name" "$e"
+	done
+	ok chainsetup open "$name" "$e"
+	same view "$(view "/dev/mapper/$name")" "CBAA...."
+	same "all of it" "$(sha256sum <"/dev/mapper/$name")" "$(sha256sum <"$scratch/flat")"
+	ok chainsetup close "$name"
+}
+
 test_invalid_snapshot()
 {
 	local size=$((SIZE * 2048))
@@ -156,14 +208,7 @@ test_written_meanwhile()
 		# It waits for room in the pipe.
 		{
 			head -c 4096
-			case $what in
-			flush) sync "$A" ;;
-			read) dd if="$A" of=/dev/null bs=1M status=none ;;
-			direct) fill "$A" X 7 ;;
-			buffered) dd if=/dev/zero of="$A" bs=4k seek=1 count=1 \
-				conv=notrunc status=none ;;
-			discard) blkdiscard -o 7M -l 1M "$A" ;;
-			esac
+			disturb "$what" "$A"
 			cat
 		} <"$scratch/pipe" >"$scratch/all"
 		wait $!
