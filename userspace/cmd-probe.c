@@ -8,7 +8,6 @@
  * device's links come before what a rule lets run.
  */
 #include <blkid/blkid.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "holders.h"
 #include "live.h"
 
 static const char chain_prefix[] = "CHAIN-";
@@ -57,26 +57,21 @@ static bool table_uses(const char *view, const char *devno)
  */
 static bool print_view(const char *sysfs, const char *devno)
 {
-	char path[PATH_MAX], text[256];
-	struct dirent *entry;
+	struct holders holders;
+	const char *holder;
 	bool found = false;
-	DIR *dir;
+	char text[256];
 
-	snprintf(path, sizeof(path), "%s/holders", sysfs);
-	dir = opendir(path);
-	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir))) {
-		if (!dm_uuid(entry->d_name, text, sizeof(text)) ||
+	holders_open(&holders, sysfs);
+	while (!found && (holder = holders_next(&holders))) {
+		if (!dm_uuid(holder, text, sizeof(text)) ||
 		    strncmp(text, chain_prefix, strlen(chain_prefix)))
 			continue;
-		found = table_uses(entry->d_name, devno);
-		snprintf(path, sizeof(path), "/sys/class/block/%s/dm/name",
-			 entry->d_name);
-		if (found && read_line(path, text, sizeof(text)))
+		found = table_uses(holder, devno);
+		if (found && holder_dm_name(holder, text, sizeof(text)))
 			printf("DM_CHAIN_VIEW=%s\n", text);
 	}
-	closedir(dir);
+	holders_close(&holders);
 	return found;
 }
 

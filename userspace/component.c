@@ -8,7 +8,6 @@
  * uses them and by what udev says of them: the device on top may not be there yet.
  */
 #include <blkid/blkid.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <libudev.h>
 #include <limits.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "chainsetup.h"
+#include "holders.h"
 
 static const char lvm[] = "LVM-";
 #define VG_LEN	(sizeof(lvm) - 1 + 32)	/* with the UUID of the group */
@@ -44,28 +44,22 @@ static void dm_uuid(const char *sysfs, char *text, size_t size)
 static bool has_taker(const char *sysfs, const char *uuid, char *text, size_t size)
 {
 	char path[PATH_MAX], attr[300], name[256], above[256];
-	struct dirent *entry;
+	struct holders holders;
+	const char *holder;
 	bool found = false;
-	DIR *dir;
 
-	snprintf(path, sizeof(path), "%.3800s/holders", sysfs);
-	dir = opendir(path);
-	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(attr, sizeof(attr), "/sys/class/block/%s", entry->d_name);
-		snprintf(name, sizeof(name), "%s", entry->d_name);
+	holders_open(&holders, sysfs);
+	while (!found && (holder = holders_next(&holders))) {
+		snprintf(attr, sizeof(attr), "/sys/class/block/%s", holder);
+		snprintf(name, sizeof(name), "%s", holder);
 		snprintf(path, sizeof(path), "%s/md", attr);
 		dm_uuid(attr, above, sizeof(above));
 		found = !access(path, F_OK) || begins(above, "mpath-") ||
 			begins(above, "DMRAID-") ||
 			(begins(uuid, lvm) && !strncmp(uuid, above, VG_LEN));
-		snprintf(path, sizeof(path), "%s/dm/name", attr);
-		read_line(path, name, sizeof(name));
+		holder_dm_name(holder, name, sizeof(name));
 	}
-	closedir(dir);
+	holders_close(&holders);
 	if (found)
 		snprintf(text, size, "part of %s", name);
 	return found;

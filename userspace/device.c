@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "holders.h"
 #include "rehearsal.h"
 
 /* Direct I/O goes through a buffer of this size. */
@@ -61,28 +62,21 @@ static bool attached_loop(const char *path, char *name, size_t size)
 /* A device-mapper device or other one built on @dev. */
 static bool find_holder(const struct device *dev, char *text, size_t size)
 {
-	char path[PATH_MAX], name[256], number[32];
-	struct dirent *entry;
-	bool found = false;
-	DIR *dir;
+	char path[64], name[256], number[32];
+	struct holders holders;
+	const char *holder;
+	bool found;
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%s/holders",
+	snprintf(path, sizeof(path), "/sys/dev/block/%s",
 		 device_number(dev, number));
-	dir = opendir(path);
-	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		found = true;
-		snprintf(path, sizeof(path), "/sys/class/block/%s/dm/name",
-			 entry->d_name);
-		if (read_line(path, name, sizeof(name)))
-			snprintf(text, size, "the device-mapper device %s", name);
-		else
-			snprintf(text, size, "the device %s", entry->d_name);
-	}
-	closedir(dir);
+	holders_open(&holders, path);
+	holder = holders_next(&holders);
+	found = holder;
+	if (found && holder_dm_name(holder, name, sizeof(name)))
+		snprintf(text, size, "the device-mapper device %s", name);
+	else if (found)
+		snprintf(text, size, "the device %s", holder);
+	holders_close(&holders);
 	return found;
 }
 

@@ -2,7 +2,6 @@
 /*
  * chainsetup: may anybody be writing to a device right now? Did anybody meanwhile?
  */
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/fs.h>
@@ -13,6 +12,7 @@
 
 #include "chainsetup.h"
 #include "dm.h"
+#include "holders.h"
 #include "dm-chain-parse.h"
 
 #define MAX_WORDS	(3 * DM_CHAIN_MAX_LAYERS + 16)
@@ -43,12 +43,11 @@ static bool line_only_reads(char *params, const char *number)
  */
 static bool holder_only_reads(const char *holder, const char *number)
 {
-	char path[PATH_MAX], name[256];
+	char name[256];
 	struct live live;
 	bool ok;
 
-	snprintf(path, sizeof(path), "/sys/class/block/%s/dm/name", holder);
-	if (!read_line(path, name, sizeof(name)) ||
+	if (!holder_dm_name(holder, name, sizeof(name)) ||
 	    live_open(&live, name, NULL))
 		return false;
 	ok = !live.inactive && line_only_reads(live.table, number);
@@ -58,30 +57,28 @@ static bool holder_only_reads(const char *holder, const char *number)
 
 bool device_may_change(const struct device *dev)
 {
-	char path[PATH_MAX], number[32];
-	unsigned int holders = 0;
-	struct dirent *entry;
+	char path[64], number[32];
+	struct holders holders;
+	const char *holder;
 	struct device own;
+	unsigned int nr = 0;
 	bool change = false;
-	DIR *dir;
 
 	if (!device_open(&own, dev->path, DEVICE_EXCL, NULL)) {
 		device_close(&own);
 		return false;
 	}
-	snprintf(path, sizeof(path), "/sys/dev/block/%s/holders",
-		 device_number(dev, number));
-	dir = device_is_block(dev) ? opendir(path) : NULL;
-	if (!dir)
+	if (!device_is_block(dev))
 		return true;
-	while (!change && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		holders++;
-		change = !holder_only_reads(entry->d_name, number);
+	snprintf(path, sizeof(path), "/sys/dev/block/%s",
+		 device_number(dev, number));
+	holders_open(&holders, path);
+	while (!change && (holder = holders_next(&holders))) {
+		nr++;
+		change = !holder_only_reads(holder, number);
 	}
-	closedir(dir);
-	return change || !holders;
+	holders_close(&holders);
+	return change || !nr;
 }
 
 /*

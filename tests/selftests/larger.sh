@@ -41,16 +41,6 @@ zeros()
 			iflag=direct status=none)
 }
 
-verdict()
-{
-	if [ "$1" = 0 ]; then
-		ktap_pass "$2"
-	else
-		dmsetup status "$NAME" | sed 's/^/# /'
-		ktap_fail "$2"
-	fi
-}
-
 # garbage NAME SIZE (MiB): what a layer's device may hold, but for its start
 garbage()
 {

@@ -36,6 +36,17 @@ ktap_skip()
 	echo "ok $ktap_n $1 # SKIP"
 }
 
+# verdict STATUS TEST: of what was done with the device $NAME
+verdict()
+{
+	if [ "$1" = 0 ]; then
+		ktap_pass "$2"
+	else
+		dmsetup status "$NAME" 2>&1 | sed 's/^/# /'
+		ktap_fail "$2"
+	fi
+}
+
 # Totals and the exit status. Fewer results than planned are errors.
 ktap_end()
 {

@@ -31,15 +31,6 @@ dev()
 	echo "/dev/mapper/$NAME${1:+-$1}"
 }
 
-verdict()
-{
-	if [ "$1" = 0 ]; then
-		ktap_pass "$2"
-	else
-		ktap_fail "$2"
-	fi
-}
-
 swapped_out()
 {
 	sed -n 's/^pswpout //p' /proc/vmstat

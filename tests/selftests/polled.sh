@@ -22,16 +22,6 @@ gone()
 	[ ! -e "/dev/mapper/$NAME" ] || dmsetup remove "$NAME"
 }
 
-verdict()
-{
-	if [ "$1" = 0 ]; then
-		ktap_pass "$2"
-	else
-		dmsetup status "$NAME" | sed 's/^/# /'
-		ktap_fail "$2"
-	fi
-}
-
 # polled SEED: three writers, which read again what they have written
 polled()
 {
