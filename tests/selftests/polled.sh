@@ -22,7 +22,7 @@ gone()
 	[ ! -e "/dev/mapper/$NAME" ] || dmsetup remove "$NAME"
 }
 
-# polled SEED: three writers, which read again what they have written
+# polled SEED DEPTH: with the jobs on standard input; writers read again what they wrote
 polled()
 {
 	cat >"$jobs" <<-END
@@ -31,12 +31,35 @@ polled()
 		ioengine=io_uring
 		hipri=1
 		direct=1
-		iodepth=4
+		iodepth=$2
 		thread=1
 		randseed=$1
 		do_verify=1
 		verify_fatal=1
 		group_reporting=1
+	END
+	cat >>"$jobs"
+	timeout "$LIMIT" fio "$jobs" >"$out" 2>&1 ||
+		{ tail -n 20 "$out" | sed 's/^/# /'; return 1; }
+}
+
+# Who polls completes all of a queue: what others do hides what nobody polls for.
+one_at_a_time()
+{
+	polled 1 1 <<-END
+		[parts]
+		offset=3584k
+		size=512k
+		rw=randwrite
+		bsrange=512-16k
+		verify=md5
+	END
+}
+
+# three_writers SEED: and a reader
+three_writers()
+{
+	polled "$1" 4 <<-END
 		[whole]
 		offset=0
 		size=2m
@@ -62,8 +85,6 @@ polled()
 		rw=randread
 		bs=16k
 	END
-	timeout "$LIMIT" fio "$jobs" >"$out" 2>&1 ||
-		{ tail -n 20 "$out" | sed 's/^/# /'; return 1; }
 }
 
 prepare
@@ -80,7 +101,7 @@ done
 [ "$(cat "/sys/block/${A#/dev/}/queue/io_poll")" = 1 ] ||
 	skip_all "null_blk is not polled"
 cleanups+=(gone)
-ktap_start 6
+ktap_start 7
 
 dd if=/dev/urandom of="$A" bs=1M count=$MIB oflag=direct status=none
 dmsetup create "$NAME" --table "0 $((MIB << 11)) chain 3 A $A - B $B $B E $E $E 1 format" &&
@@ -89,10 +110,12 @@ verdict $? chain-of-three
 [ "$(cat "/sys/dev/block/$(dmsetup info -c --noheadings --separator : -o major,minor \
 	"$NAME")/queue/io_poll")" = 1 ]
 verdict $? polling-is-offered
-polled 1
+one_at_a_time
+verdict $? one-at-a-time
+three_writers 2
 verdict $? alone
 # Slow enough to be there until the writers have ended, fast enough to end then.
-dmsetup message "$NAME" 0 stream speed $((128 << 10)) && polled 2 &&
+dmsetup message "$NAME" 0 stream speed $((128 << 10)) && three_writers 3 &&
 	[ -n "$(dmsetup message "$NAME" 0 jobs)" ]
 verdict $? beside-a-stream
 dmsetup message "$NAME" 0 job E set-speed 0
