@@ -69,6 +69,22 @@ int device_check_unused(const struct device *dev, struct dm_chain_why *why)
 	return check_image(dev, why);
 }
 
+int device_wipe_super(const struct device *dev, struct dm_chain_why *why)
+{
+	static const u8 zeros[DM_CHAIN_PAGE_SIZE];
+	struct dm_chain_sb sb;
+	unsigned int slot;
+	int ret;
+
+	if (super_read(dev, &sb, &slot, NULL) == -ENODATA)
+		return 0;
+	for (slot = 0, ret = 0; slot < 2 && !ret; slot++)
+		if (dm_chain_sb_offset(slot) + sizeof(zeros) <= dev->size)
+			ret = device_write(dev, zeros, sizeof(zeros),
+					   dm_chain_sb_offset(slot), why);
+	return ret ? ret : device_sync(dev, why);
+}
+
 static int open_devices(struct new_layer *t, const struct format_options *o,
 			struct dm_chain_why *why)
 {
@@ -350,6 +366,10 @@ int format_layer(const struct format_options *options, struct dm_chain_sb *sb,
 	struct new_layer t;
 	int ret = new_layer_open(&t, options, why);
 
+	if (!ret && !options->dry_run)
+		ret = device_wipe_super(&t.data, why);
+	if (!ret && !options->dry_run && t.meta.fd >= 0)
+		ret = device_wipe_super(&t.meta, why);
 	if (!ret && !options->dry_run)
 		ret = new_layer_write_map(&t, NULL, why);
 	if (!ret && !options->dry_run)

@@ -27,6 +27,15 @@ struct new_layer {
 /* Refuse a device that is a layer or carries a signature of other software. */
 int device_check_unused(const struct device *dev, struct dm_chain_why *why);
 
+/**
+ * device_wipe_super() - what is a layer ceases to be one
+ *
+ * For a device that gets other content. Overlays of the old layer would still
+ * find its superblock, in either slot, and take the new content for the old
+ * layer's. So this comes before any other write, and is durable when it returns.
+ */
+int device_wipe_super(const struct device *dev, struct dm_chain_why *why);
+
 /* The device with the superblock. */
 static inline const struct device *new_layer_meta(const struct new_layer *t)
 {
