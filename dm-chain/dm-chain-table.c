@@ -44,23 +44,43 @@ static struct block_device *dm_chain_meta_bdev(const struct dm_chain_found *f)
 	return f->meta ? f->meta->bdev : NULL;
 }
 
+/* Has an entry above, or the data of this one, opened it? */
+static bool dm_chain_opened(const struct dm_chain_ctor *x,
+			    const struct dm_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < x->line.nr_layers; i++)
+		if (x->found[i].data == dev || x->found[i].meta == dev)
+			return true;
+	return false;
+}
+
+/*
+ * A dm_dev that was got for reading is freed under who has it when it is asked for
+ * once more, for writing as well. So that is asked only of a device that nobody here
+ * has yet: raw bases, which are only read, come last.
+ */
 static struct dm_dev *dm_chain_open(struct dm_chain_ctor *x, const char *path,
 				    bool *writable, struct dm_chain_why *why)
 {
-	blk_mode_t mode = *writable ? BLK_OPEN_READ | BLK_OPEN_WRITE :
-				      BLK_OPEN_READ;
 	struct dm_dev *dev;
 	int r;
 
-	r = dm_get_device(x->ti, path, mode, &dev);
+	r = dm_get_device(x->ti, path, BLK_OPEN_READ, &dev);
 	/* That a device is read-only may show only when it is written. */
 	if (!r && *writable && bdev_read_only(dev->bdev)) {
-		dm_put_device(x->ti, dev);
-		r = -EROFS;
-	}
-	if (*writable && (r == -EACCES || r == -EROFS || r == -EPERM)) {
 		*writable = false;
-		r = dm_get_device(x->ti, path, BLK_OPEN_READ, &dev);
+	} else if (!r && *writable && dm_chain_opened(x, dev)) {
+		*writable = dev->mode & BLK_OPEN_WRITE;
+	} else if (!r && *writable) {
+		dm_put_device(x->ti, dev);
+		r = dm_get_device(x->ti, path, BLK_OPEN_READ | BLK_OPEN_WRITE,
+				  &dev);
+		if (r == -EACCES || r == -EROFS || r == -EPERM) {
+			*writable = false;
+			r = dm_get_device(x->ti, path, BLK_OPEN_READ, &dev);
+		}
 	}
 	if (r)
 		return ERR_PTR(dm_chain_refuse(why, r,

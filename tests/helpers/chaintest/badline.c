@@ -4,6 +4,7 @@
  * that names what is wrong, and without a byte written anywhere.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,6 +204,45 @@ static void bad_lines(void)
 	chain_open(s->c);
 	verify_all(s->c);
 	chain_close(s->c);
+}
+
+/*
+ * A device that is read-only is opened for that only, also where it is named twice: by
+ * two names in one layer, or in two layers, which is refused. Device mapper says what
+ * was not put, or put too often.
+ */
+static void read_only_twice(void)
+{
+	struct stage *s = stage_new();
+	struct chain *c = s->c;
+	struct slice *b = c->layer[1]->data;
+	struct dm_seg seg = { MIB / SECTOR, "chain", NULL };
+	char *log;
+	int err;
+
+	slice_set_ro(b, true);
+	seg.params = ct_str("%s /dev/mapper/%s %s", expand(s, "3 A @A - B @B"),
+			    b->name, expand(s, "E @E @M"));
+	kmsg_mark();
+	err = dmd_try_create(c->dev, &seg, 1, false);
+	ct_check(!err, "\"%s\": %s: %s", seg.params, strerror(-err), kmsg_read());
+	c->fd = dmd_open(c->dev, O_RDWR | O_DIRECT);
+	ct_check(c->fd >= 0, "%s: %m", c->dev);
+	verify_view(c);
+	chain_close(c);
+	log = kmsg_read();
+	ct_check(!strstr(log, "devices list") && !strstr(log, "call missing"),
+		 "two names: %s", log);
+
+	seg.params = expand(s, "2 D @B @B E @B @B");
+	kmsg_mark();
+	err = dmd_try_create(c->dev, &seg, 1, false);
+	log = kmsg_read();
+	ct_check(err == -EINVAL && strstr(log, "on the same device") &&
+		 !strstr(log, "devices list") && !strstr(log, "call missing"),
+		 "two layers: %s: %s", strerror(-err), log);
+	slice_set_ro(b, false);
+	stage_check(s);
 }
 
 /* Tables that a live device must not get. */
@@ -419,6 +459,7 @@ static void bad_beside_a_job(void)
 
 const struct scenario badline_scenarios[] = {
 	{ "badinput", "table-lines", bad_lines },
+	{ "badinput", "read-only-devices-named-twice", read_only_twice },
 	{ "badinput", "reloads", bad_reloads },
 	{ "badinput", "messages", bad_messages },
 	{ "badinput", "messages-beside-a-job", bad_beside_a_job },
