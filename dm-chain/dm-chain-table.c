@@ -305,6 +305,10 @@ static int dm_chain_format_core(struct dm_chain_ctor *x, unsigned int i,
 	return 0;
 }
 
+/*
+ * Without the word a zeroed layer is one that is absent: a job may have dropped it,
+ * and what was dropped may be wiped.
+ */
 static int dm_chain_format_all(struct dm_chain_ctor *x)
 {
 	unsigned int i, n = x->line.nr_layers;
@@ -325,8 +329,6 @@ static int dm_chain_format_all(struct dm_chain_ctor *x)
 			continue;
 		}
 		zeroed = true;
-		if (!x->line.format)
-			continue;
 		if (x->t->read_only)
 			return dm_chain_refuse(&x->why, -EROFS,
 					       "layer %s cannot be formatted under read_only",
@@ -604,7 +606,7 @@ static int dm_chain_construct(struct dm_chain_ctor *x)
 			return r;
 	}
 	r = dm_chain_check_twice(x);
-	if (!r)
+	if (!r && x->line.format)
 		r = dm_chain_format_all(x);
 	if (!r)
 		r = dm_chain_resolve(x->c, x->line.nr_layers, x->chain, &x->nr,

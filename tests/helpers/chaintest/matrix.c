@@ -33,23 +33,26 @@ static struct chain *build(unsigned int nr, u32 block_size, bool raw)
 	return c;
 }
 
-/* Overwrite what was dropped, metadata included: nobody may need it. */
-static void scrub(struct chain *c)
+/*
+ * Overwrite what was dropped, metadata included: nobody may need it. With a tag of 0
+ * all of it becomes zeros.
+ */
+static void scrub(struct chain *c, u32 tag)
 {
-	void *buf = io_buf(64 * KIB);
 	unsigned int i;
-	u64 n;
 
-	pattern_fill(buf, GARBAGE, 0, 64 * KIB / SECTOR);
-	for (i = 0; i < c->nr_dropped; i++)
-		for (n = 0; n < c->dropped[i]->data->size; n += 64 * KIB)
-			slice_write(c->dropped[i]->data, n, buf,
-				    min(64 * KIB, c->dropped[i]->data->size - n));
-	free(buf);
+	for (i = 0; i < c->nr_dropped; i++) {
+		struct layer *l = c->dropped[i];
+
+		slice_put(l->data, 0, l->data->size, tag);
+		if (l->meta && l->meta != l->data)
+			slice_put(l->meta, 0, l->meta->size, tag);
+	}
 }
 
-/* Close and open: with the dropped layers in the line, with them being
- * garbage, with them gone, and without them.
+/*
+ * Close and open: with the dropped layers in the line, with them being garbage, with
+ * them zeroed, with them gone, and without them.
  */
 static void reopen(struct chain *c, const char *full_line)
 {
@@ -57,12 +60,14 @@ static void reopen(struct chain *c, const char *full_line)
 	unsigned int i;
 	int r;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		chain_close(c);
 		verify_closed(c);
 		if (i == 1)
-			scrub(c);
+			scrub(c, GARBAGE);
 		if (i == 2)
+			scrub(c, 0);
+		if (i == 3)
 			while (c->nr_dropped) {
 				struct layer *l = c->dropped[--c->nr_dropped];
 
