@@ -409,6 +409,31 @@ static int dm_chain_check_devices(struct dm_chain_ctor *x, unsigned int i)
 	return 0;
 }
 
+/*
+ * What a raw base shows ends where it does, or where the layer on it recorded its end;
+ * bios are cut there.
+ */
+static int dm_chain_check_raw(struct dm_chain_ctor *x)
+{
+	const struct dm_chain_found *f = &x->found[x->chain[0]];
+	const char *name = x->line.layer[x->chain[0]].name;
+	u64 size = bdev_nr_bytes(f->data->bdev), shown = size;
+	unsigned int lbs = dm_chain_max_lbs(x);
+
+	if (!x->c[x->chain[0]].raw)
+		return 0;
+	if (!size)
+		return dm_chain_refuse(&x->why, -EINVAL, "layer %s: %s is empty",
+				       name, f->data->name);
+	if (x->nr > 1)
+		shown = dm_chain_raw_shown(size, &x->found[x->chain[1]].sb.backing);
+	if ((size | shown) & (lbs - 1))
+		return dm_chain_refuse(&x->why, -EINVAL,
+				       "layer %s: %s has %llu bytes, of which %llu are shown, and does not fit logical blocks of %u bytes",
+				       name, f->data->name, size, shown, lbs);
+	return 0;
+}
+
 static bool dm_chain_share(const struct dm_chain_found *a,
 			   const struct dm_chain_found *b)
 {
@@ -440,8 +465,10 @@ static int dm_chain_check_all(struct dm_chain_ctor *x)
 	unsigned int live = queue_logical_block_size(disk->queue);
 	u64 size;
 	unsigned int i;
-	int r;
+	int r = dm_chain_check_raw(x);
 
+	if (r)
+		return r;
 	for (i = 0; i < x->nr; i++) {
 		struct dm_chain_found *f = &x->found[x->chain[i]];
 		unsigned int lbs = bdev_logical_block_size(f->data->bdev);

@@ -206,6 +206,19 @@ static void bad_lines(void)
 	chain_close(s->c);
 }
 
+static void empty_base(void)
+{
+	const char *path = getenv("CHAINTEST_EMPTY_DEVICE");
+	struct stage *s = stage_new();
+	char *line;
+
+	if (!path)
+		ct_skip("no device without a size");
+	line = ct_str("2 A %s - %s", path, expand(s, "N @N @N 1 format"));
+	ct_check(load_refused(line, MIB / SECTOR, "is empty"), "an empty base");
+	stage_check(s);
+}
+
 /*
  * A device that is read-only is opened for that only, also where it is named twice: by
  * two names in one layer, or in two layers, which is refused. Device mapper says what
@@ -459,6 +472,7 @@ static void bad_beside_a_job(void)
 
 const struct scenario badline_scenarios[] = {
 	{ "badinput", "table-lines", bad_lines },
+	{ "badinput", "empty-base", empty_base },
 	{ "badinput", "read-only-devices-named-twice", read_only_twice },
 	{ "badinput", "reloads", bad_reloads },
 	{ "badinput", "messages", bad_messages },

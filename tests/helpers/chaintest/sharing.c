@@ -421,7 +421,14 @@ static void larger_sectors(void)
 		 "the reason does not name the block size: %s", log);
 	free(line);
 
-	/* Nor can the end of a view lie in one. */
+	/* Nor can the end of a base or of a view lie in one. */
+	line = ct_str("2 A %s - F %u:%u %u:%u 1 format",
+		      dmd_devno(slice_new(0, MIB / 2 + SECTOR)->name),
+		      major(st.st_rdev), minor(st.st_rdev), major(st.st_rdev),
+		      minor(st.st_rdev));
+	ct_check(load_refused(line, MIB / SECTOR, "layer A: "),
+		 "a base that ends in a sector of the layer above is taken");
+	free(line);
 	line = ct_str("1 F %u:%u %u:%u", major(st.st_rdev), minor(st.st_rdev),
 		      major(st.st_rdev), minor(st.st_rdev));
 	dmd_create(PREFIX "four", &(struct dm_seg){
