@@ -157,6 +157,10 @@ static void dm_chain_status(struct dm_target *ti, status_type_t type,
 	mutex_unlock(&t->chain->lock);
 }
 
+/*
+ * The active layer comes first: of a reservation, device mapper is content with the
+ * first device that takes it.
+ */
 static int dm_chain_iterate_devices(struct dm_target *ti,
 				    iterate_devices_callout_fn fn, void *data)
 {
@@ -164,7 +168,7 @@ static int dm_chain_iterate_devices(struct dm_target *ti,
 	unsigned int i;
 	int r = 0;
 
-	for (i = 0; i < t->nr && !r; i++) {
+	for (i = t->nr; i-- && !r;) {
 		struct dm_chain_layer *layer = t->entry[i].layer;
 
 		r = fn(ti, t->entry[i].data, layer->data_start,
