@@ -10,7 +10,6 @@
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-typedef fmode_t blk_mode_t;
 #define BLK_OPEN_READ	FMODE_READ
 #define BLK_OPEN_WRITE	FMODE_WRITE
 #endif
@@ -23,11 +22,6 @@ static inline void dm_chain_set_max_discard(struct queue_limits *limits, unsigne
 #endif
 	limits->max_hw_discard_sectors = sectors;
 }
-
-/* Private to device mapper, but part of what .status is called with. */
-#ifndef DM_STATUS_NOFLUSH_FLAG
-#define DM_STATUS_NOFLUSH_FLAG	(1 << 0)
-#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
 /* Device mapper counted the I/O of its devices always, and set no flag for it. */
