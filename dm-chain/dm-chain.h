@@ -18,8 +18,10 @@
  *	dm_chain_registry	mutex. The lists of layers, chains and tables, their
  *				reference counts. Constructors and destructors,
  *				which read metadata under it. Neither a guest's
- *				I/O nor a suspend or resume waits for it, nor does
- *				a message, which a suspend waits for.
+ *				I/O nor a suspend waits for it, nor does a message,
+ *				which a suspend waits for, nor what resumes the
+ *				guest's I/O; but with that done, the ioctl that put
+ *				another table in the place of the old one does.
  *	chain->end_lock		mutex. Jobs end one at a time: it is held while the
  *				layers that one drops are drained, which chain->lock
  *				is not. Dispatchers only.
@@ -30,7 +32,7 @@
  *				with the registry for who changes them; which
  *				chain is its device's current one; which device
  *				drives the job of a layer, and who else uses that.
- *				Nothing sleeps for I/O under it: a resume takes
+ *				Nothing sleeps for I/O under it: preresume takes
  *				it, and must not wait for a constructor that waits
  *				for a device which only that resume brings back.
  *	layer->meta_lock	mutex. All metadata writes of one layer and what
