@@ -71,9 +71,11 @@ shown()
 		" disk/by-uuid/${2-$uuid} "
 }
 
-# file_system DEVICE [UUID [LABEL]]
+# file_system DEVICE [UUID [LABEL]]: udevd does not watch a device before it has dealt
+# with its first event, nor while it deals with one: what is written then is not seen.
 file_system()
 {
+	settled
 	ok mkfs.ext4 -q -F -m 0 -O ^has_journal -U "${2-$uuid}" -L "${3-$label}" "$1"
 }
 
