@@ -28,7 +28,7 @@ const struct command offline_commands[] = {
 	  "[--data DEV] [--dry-run] [--json] DEV",
 	  "give a copied layer a UUID of its own", cmd_uuid },
 	{ "plain",
-	  "[--data DEV] [--dry-run] [--json] DEV",
+	  "[--data DEV [--force]] [--dry-run] [--json] DEV",
 	  "make a layer that stands alone a plain disk image", cmd_plain },
 	{ "export",
 	  "[--since LAYER | --all] [--layer UUID=DATA[,META]]... [--output FILE [--json]] DEV",

@@ -60,13 +60,17 @@ bool operands_ok(int argc, char **argv, int min, int max);
 
 /**
  * struct layer_command - "COMMAND [--data DEV] [--dry-run] [--json] DEV"
+ * @may_force: set by the command: it has --force as well
  * @data: where the user says that the data is, or NULL
+ * @force: the user says --force
  * @dry_run: change nothing
  * @json: print an object
  * @flags: LAYER_*, for what is opened besides
  */
 struct layer_command {
+	bool may_force;
 	const char *data;
+	bool force;
 	bool dry_run;
 	bool json;
 	unsigned int flags;
@@ -74,6 +78,7 @@ struct layer_command {
 
 /**
  * layer_command() - take the words of such a command apart
+ * @command: zeros, but for @may_force
  * @layer: gets the layer, opened to be written, but not a separate data device
  *
  * Return: 0, or 1 if it complained: the command returns that then.

@@ -236,7 +236,7 @@ static void show_uuid(const struct layer *layer, const u8 *uuid, bool dry_run,
 int cmd_uuid(int argc, char **argv)
 {
 	struct dm_chain_why why = { "" };
-	struct layer_command command;
+	struct layer_command command = { };
 	u8 uuid[DM_CHAIN_UUID_LEN];
 	struct layer layer;
 	int ret;

@@ -2,28 +2,28 @@
 /*
  * chainsetup: what the commands have in common that rewrite one layer.
  */
-#include <string.h>
-
 #include "chainsetup.h"
 
 int layer_command(int argc, char **argv, struct layer_command *command,
 		  struct layer *layer)
 {
-	static const struct option options[] = {
+	static const struct option all[] = {
+		{ "force", no_argument, NULL, 'f' },
 		{ "data", required_argument, NULL, 'd' },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "json", no_argument, NULL, 'j' },
 		{ }
 	};
+	const struct option *options = all + !command->may_force;
 	struct dm_chain_why why = { "" };
 	int c;
 
-	memset(command, 0, sizeof(*command));
 	while ((c = next_option(argc, argv, options)) != -1) {
 		if (c == '?')
 			return 1;
 		if (c == 'd')
 			command->data = optarg;
+		command->force |= c == 'f';
 		command->dry_run |= c == 'n';
 		command->json |= c == 'j';
 	}
