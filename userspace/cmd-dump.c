@@ -135,7 +135,7 @@ static struct json_object *dump_result(const struct dm_chain_job_result *result)
 	json_text(o, "id", result->id);
 	json_text(o, "status",
 		  word(statuses, ARRAY_SIZE(statuses), result->status));
-	json_text(o, "base", *result->base ? result->base : "-");
+	json_text(o, "base", *result->base ? result->base : NULL);
 	json_number(o, "len", result->len);
 	json_number(o, "offset", result->offset);
 	json_number(o, "copied", result->copied);
@@ -186,7 +186,7 @@ static int dump_super(struct json_object *o, const struct layer *layer,
 	json_number(o, "max-size", sb->max_size);
 	json_number(o, "data-offset", sb->data_offset);
 	json_number(o, "data-size", sb->data_size);
-	json_text(o, "data-path", *sb->data_path ? sb->data_path : "-");
+	json_text(o, "data-path", *sb->data_path ? sb->data_path : NULL);
 	json_number(o, "generation", sb->generation);
 	if (sb->flags & DM_CHAIN_F_HAS_OVERLAY)
 		json_uuid(o, "overlay", sb->overlay_uuid);
@@ -334,7 +334,7 @@ static void print_indented(struct json_object *o, unsigned int depth)
 			print_indented(value, depth + 1);
 		} else {
 			say("%*s%s: %s", depth * 2, "", key,
-			    json_object_get_string(value));
+			    value ? json_object_get_string(value) : "-");
 		}
 	}
 }

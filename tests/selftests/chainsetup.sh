@@ -189,7 +189,7 @@ test_open_odd_paths()
 	ok chainsetup close "$name"
 	ok chainsetup check "$A"
 	ok chainsetup dump --json "$meta"
-	same hints "$(json 'x["data-path"], x["backing"]["path"]')" "- "
+	same hints "$(json 'x["data-path"], x["backing"]["path"]')" "None "
 	ok dmsetup create "$name" --table \
 		"0 $((SIZE << 11)) chain 2 A $A $A B $B $meta"
 	same view "$(view "/dev/mapper/$name")" ".B......"
