@@ -336,9 +336,6 @@ int super_read_slots(const struct device *dev, void *page[2],
 int super_read(const struct device *dev, struct dm_chain_sb *sb,
 	       unsigned int *slot, struct dm_chain_why *why);
 
-/* Say so. Return: -ENODATA. */
-int no_superblock(const char *path, struct dm_chain_why *why);
-
 /**
  * super_set_path() - record a path in a superblock
  * @hint: has room for DM_CHAIN_PATH_LEN bytes

@@ -223,7 +223,9 @@ int inspect_open(struct inspection *in, const char *path, unsigned int flags,
 	slots_read(&in->layer, DM_CHAIN_SB_MAGIC, 0, &slots);
 	if (slots.usable[0] || slots.usable[1])
 		return 0;
-	ret = no_superblock(path, why);
+	ret = dm_chain_refuse(why, -ENODATA,
+			      "%s carries no chain superblock, nor what is left of one: it may be raw; if the layer's metadata is on another device, name that one",
+			      path);
 close:
 	inspect_close(in);
 	return ret;

@@ -203,10 +203,10 @@ int layer_open_data(struct layer *layer, const char *data, unsigned int flags,
 	return ret;
 }
 
-int no_superblock(const char *path, struct dm_chain_why *why)
+static int no_superblock(const char *path, struct dm_chain_why *why)
 {
 	return dm_chain_refuse(why, -ENODATA,
-			       "%s carries no chain superblock: \"chainsetup format\" writes one; if the layer's metadata is on another device, name that one",
+			       "%s carries no chain superblock: if the layer's metadata is on another device, name that one; what is left of a damaged one \"chainsetup check\" finds",
 			       path);
 }
 
