@@ -225,7 +225,7 @@ static int message_query(struct dm_chain_table *t,
 		dm_chain_jobs_reply(chain, result, maxlen, &sz);
 		return 0;
 	case DM_CHAIN_MSG_JOBS_LAST:
-		dm_chain_jobs_last_reply(chain, result, maxlen, &sz);
+		dm_chain_jobs_last_reply(t, result, maxlen, &sz);
 		return 0;
 	case DM_CHAIN_MSG_LAYERS:
 		return message_layers(t, result, maxlen);

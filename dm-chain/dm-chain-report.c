@@ -175,25 +175,25 @@ int dm_chain_job_failed_reply(struct dm_chain *chain, const char *id,
 	return 0;
 }
 
-void dm_chain_jobs_last_reply(struct dm_chain *chain, char *result,
+/* The table's layers, which stay whatever becomes of the chain. */
+void dm_chain_jobs_last_reply(struct dm_chain_table *t, char *result,
 			      unsigned int maxlen, unsigned int *pos)
 {
 	unsigned int sz = *pos, i;
 
-	lockdep_assert_held(&chain->lock);
-	for (i = 0; i < chain->nr; i++) {
-		struct dm_chain_slot *slot = &chain->slot[chain->order[i]];
-		struct dm_chain_layer *layer = slot->layer;
+	lockdep_assert_held(&t->chain->lock);
+	for (i = 0; i < t->nr; i++) {
+		struct dm_chain_layer *layer = t->entry[i].layer;
 		const struct dm_chain_job_result *last = &layer->sb.result;
 		bool locked;
 
-		if (dm_chain_layer_raw(layer))
+		if (t->entry[i].dropped || dm_chain_layer_raw(layer))
 			continue;
 		locked = dm_chain_meta_lock_patiently(layer);
 		if (last->status != DM_CHAIN_RESULT_NONE &&
 		    last->status < ARRAY_SIZE(result_names)) {
 			DMEMIT("%slayer=%s id=%s type=stream status=%s base=%s",
-			       sz ? "\n" : "", slot->name, last->id,
+			       sz ? "\n" : "", t->entry[i].name, last->id,
 			       result_names[last->status],
 			       last->base[0] ? last->base : "-");
 			DMEMIT(" offset=%llu len=%llu copied=%llu zeroed=%llu skipped=%llu",
@@ -240,6 +240,10 @@ int dm_chain_estimate_reply(struct dm_chain *chain,
 	r = dm_chain_scope(chain, msg, &top, &bottom, why);
 	if (r)
 		return r;
+	/* Then the map is not that of the table's layers, and some may be gone. */
+	if (!chain->is_current)
+		return dm_chain_refuse(why, -ESTALE,
+				       "the chain has changed: load the table again");
 	if (dm_chain_layer_raw(chain->slot[chain->order[top]].layer))
 		return dm_chain_refuse(why, -EROFS,
 				       "top '%s' is a raw device without metadata",

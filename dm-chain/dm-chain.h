@@ -315,7 +315,11 @@ struct dm_chain *dm_chain_create(struct mapped_device *md, u32 block_size,
 /* Drop a reference. Registry lock held. */
 void dm_chain_put(struct dm_chain *chain);
 
-/* A layer goes away that a released chain may still name. Registry lock held. */
+/*
+ * A layer goes away that a released chain may still name. That cannot become
+ * current again, and its slots may be empty: what a live table's message or
+ * status asks of it must not need them. Registry lock held.
+ */
 void dm_chain_forget(struct dm_chain *chain, struct dm_chain_layer *layer);
 
 /**
@@ -509,7 +513,7 @@ void dm_chain_jobs_forget(struct dm_chain *chain);
 /* Replies, at *@sz of @result. */
 void dm_chain_jobs_reply(struct dm_chain *chain, char *result,
 			 unsigned int maxlen, unsigned int *sz);
-void dm_chain_jobs_last_reply(struct dm_chain *chain, char *result,
+void dm_chain_jobs_last_reply(struct dm_chain_table *t, char *result,
 			      unsigned int maxlen, unsigned int *sz);
 int dm_chain_job_failed_reply(struct dm_chain *chain, const char *id,
 			      char *result, unsigned int maxlen,

@@ -4,6 +4,7 @@
  * device, as a copy, while the chain is in use. What was copied up into the old
  * one after the copy was made is not in the new one.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,29 +52,55 @@ static void slice_fill(const struct slice *s, u8 byte)
 	free(buf);
 }
 
-/* The layer is the copy from now on; its old devices get another use. */
-static void move(struct chain *c, struct layer *l, struct slice *data,
-		 struct slice *meta)
+static void load(struct chain *c)
 {
-	struct slice *old[2] = { l->data, l->meta };
-	char *line;
+	char *line = chain_line(c);
 	int r;
 
-	l->data = data;
-	l->meta = meta;
-	line = chain_line(c);
 	kmsg_mark();
 	r = chain_load(c, line);
 	ct_check(!r, "load %s: %s: %s", line, strerror(-r), kmsg_read());
-	r = dmd_suspend(c->dev, DMD_NOLOCKFS);
+	free(line);
+}
+
+static void suspend(struct chain *c)
+{
+	int r = dmd_suspend(c->dev, DMD_NOLOCKFS);
+
 	ct_check(!r, "suspend: %s", strerror(-r));
-	r = dmd_resume(c->dev);
+}
+
+static void resume(struct chain *c)
+{
+	int r = dmd_resume(c->dev);
+
 	ct_check(!r, "resume: %s: %s", strerror(-r), kmsg_read());
 	c->nr_dropped = 0;
-	free(line);
-	slice_fill(old[0], 0xd5);
-	if (old[1])
-		slice_fill(old[1], 0xd5);
+}
+
+/* The layer is the copy from now on, and that gets what the layer was. */
+static void replace(struct layer *l, struct slice **data, struct slice **meta)
+{
+	swap(l->data, *data);
+	swap(l->meta, *meta);
+}
+
+/* Old devices get another use. */
+static void spoil(struct slice *data, struct slice *meta)
+{
+	slice_fill(data, 0xd5);
+	if (meta)
+		slice_fill(meta, 0xd5);
+}
+
+static void move(struct chain *c, struct layer *l, struct slice *data,
+		 struct slice *meta)
+{
+	replace(l, &data, &meta);
+	load(c);
+	suspend(c);
+	resume(c);
+	spoil(data, meta);
 }
 
 static void end(struct chain *c)
@@ -139,6 +166,57 @@ static void older_than_copy_on_read(void)
 	end(c);
 }
 
+/* The device is suspended, with a table that the resume has refused. */
+static void refused_table(struct chain *c)
+{
+	free(dmd_status(c->dev));
+	free(dmd_table(c->dev));
+	free(msg(c, "jobs"));
+	free(msg(c, "layers"));
+	free(msg(c, "map 0 %llu", c->size / SECTOR));
+	last_check(c, "D", "D", "completed", 0);
+	ct_check(msg_try(c, "job B failed") == -ENOENT, "there is a job B");
+	ct_check(msg_try(c, "estimate") == -ESTALE, "there is an estimate");
+	ct_check(msg_try(c, "estimate top B") == -ESTALE,
+		 "there is an estimate of B");
+	free(must_refuse(c, EAGAIN, "suspended", "stream"));
+}
+
+/*
+ * A job begins when the table with the copy of its top is loaded already. That is
+ * refused at the resume, but the old table is gone then, and with it its B.
+ */
+static void job_after_load(void)
+{
+	struct chain *c = raw_b_c_d_e();
+	struct slice *data, *meta;
+	unsigned int i;
+	char *log;
+
+	chain_stream(c, 3, 1);
+	layer_copy(c->layer[1], &data, &meta);
+	replace(c->layer[1], &data, &meta);
+	load(c);
+	free(msg(c, "stream top B auto-finalize off"));
+	job_wait_status(c, "B", "pending");
+	suspend(c);
+	for (i = 0; i < 2; i++) {
+		kmsg_mark();
+		ct_check(dmd_resume(c->dev) == -ESTALE, "the device resumes");
+		log = kmsg_read();
+		ct_check(strstr(log, "the chain has changed"),
+			 "the log does not say so: %s", log);
+		free(log);
+		refused_table(c);
+	}
+	load(c);
+	refused_table(c);
+	resume(c);
+	spoil(data, meta);
+	free(msg(c, "estimate"));
+	end(c);
+}
+
 /*
  * A raw base of another length: the chain is built anew beside the live one, whose
  * active layer has written no map page yet.
@@ -167,6 +245,7 @@ const struct scenario moved_scenarios[] = {
 	{ "order", "layers-that-move", moved },
 	{ "order", "copy-older-than-a-job", older_than_a_job },
 	{ "order", "copy-older-than-copy-on-read", older_than_copy_on_read },
+	{ "order", "job-after-load-of-copy", job_after_load },
 	{ "order", "longer-raw-base", longer_raw_base },
 	{ }
 };
