@@ -209,6 +209,11 @@ void dm_chain_job_settle(struct dm_chain *chain, struct dm_chain_layer *layer,
 	job = layer->job;
 	if (!job || !job->stopped)
 		return;
+	/*
+	 * As in dm_chain_job_at(): if the resume to a new chain failed, nobody has
+	 * asked for the job since, and the old one may be gone.
+	 */
+	job->chain = chain;
 	/* For the record, which whoever shares the layer may be writing anew. */
 	mutex_lock(&layer->meta_lock);
 	spin_lock(&job->lock);

@@ -218,6 +218,59 @@ static void job_after_load(void)
 }
 
 /*
+ * D's job goes on under a chain that was built anew, because a job has filled C
+ * and that moves. It has something to record, but cannot, whenever the layers are
+ * let go: once for the suspend and for each resume that fails. After the first of
+ * these the old chain is gone.
+ */
+static void job_of_a_chain_in_vain(void)
+{
+	struct chain *c = chain_new("chain", BS);
+	struct slice *data, *meta, *record;
+	char name[2] = "B", *log;
+	unsigned int i;
+
+	chain_push(c, layer_raw_new("A", SIZE, BS));
+	for (; *name <= 'D'; ++*name) {
+		chain_push(c, layer_new(name, SIZE, BS, LAYER_SEPARATE));
+		chain_fill(c, 20);
+	}
+	chain_push(c, layer_new_room("E", SIZE, 2 * SIZE, BS, LAYER_SEPARATE));
+	chain_fill(c, 20);
+	chain_stream(c, 2, 0);
+	verify_all(c);
+	free(msg(c, "stream top D speed 4096"));
+	job_pause(c, "D");
+
+	layer_copy(c->layer[1], &data, &meta);
+	replace(c->layer[1], &data, &meta);
+	c->size = 2 * SIZE;
+	load(c);
+	c->size = SIZE;
+	record = c->layer[2]->meta;
+	slice_break(record);
+	free(msg(c, "job D set-speed 0"));
+	suspend(c);
+	slice_break(chain_active(c)->meta);
+	for (i = 0; i < 3; i++) {
+		kmsg_mark();
+		ct_check(dmd_resume(c->dev), "the device resumes");
+		log = kmsg_read();
+		ct_check(strstr(log, "growing layer E"),
+			 "the log does not say so: %s", log);
+		free(log);
+	}
+	slice_mend(record);
+	slice_mend(chain_active(c)->meta);
+	resume(c);
+	model_grow(c, 2 * SIZE);
+	spoil(data, meta);
+	free(msg(c, "job D resume"));
+	stream_done(c, 2, -1);
+	end(c);
+}
+
+/*
  * A raw base of another length: the chain is built anew beside the live one, whose
  * active layer has written no map page yet.
  */
@@ -246,6 +299,7 @@ const struct scenario moved_scenarios[] = {
 	{ "order", "copy-older-than-a-job", older_than_a_job },
 	{ "order", "copy-older-than-copy-on-read", older_than_copy_on_read },
 	{ "order", "job-after-load-of-copy", job_after_load },
+	{ "order", "job-of-a-chain-in-vain", job_of_a_chain_in_vain },
 	{ "order", "longer-raw-base", longer_raw_base },
 	{ }
 };
