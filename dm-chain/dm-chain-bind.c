@@ -135,6 +135,7 @@ static int dm_chain_mark_overlay(struct dm_chain_layer *below,
 
 	mutex_lock(&below->meta_lock);
 	if (!(below->sb.flags & DM_CHAIN_F_HAS_OVERLAY) ||
+	    below->doubtful_flags & DM_CHAIN_F_HAS_OVERLAY ||
 	    memcmp(below->sb.overlay_uuid, overlay->sb.uuid,
 		   DM_CHAIN_UUID_LEN)) {
 		below->next = below->sb;

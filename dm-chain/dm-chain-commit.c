@@ -495,7 +495,8 @@ int dm_chain_flag(struct dm_chain_layer *layer, u32 set, u32 clear)
 	layer->next = layer->sb;
 	layer->next.flags |= set;
 	layer->next.flags &= ~clear;
-	if (layer->next.flags == layer->sb.flags)
+	if (layer->next.flags == layer->sb.flags &&
+	    !(layer->doubtful_flags & (set | clear)))
 		return 0;
 	return dm_chain_meta_write_sb(layer);
 }

@@ -45,6 +45,8 @@ struct dm_chain_table;
  * @meta_lock: see "Locking"
  * @sb: superblock as last written or read
  * @next: scratch for the next one
+ * @doubtful_flags: those of @sb that may be otherwise on the device, because a
+ *	write that changed them failed: it may have been done all the same
  * @page: scratch for encoding it and a directory page, 4 KiB
  * @loaded: the fields below were read from the device
  * @sb_slot: the slot that holds @sb durably
@@ -108,6 +110,7 @@ struct dm_chain_layer {
 	struct mutex meta_lock;
 	struct dm_chain_sb sb;
 	struct dm_chain_sb next;
+	u32 doubtful_flags;
 	void *page;
 	unsigned int sb_slot;
 	u64 seq;
@@ -413,8 +416,8 @@ void dm_chain_cancel_debt(struct dm_chain_layer *layer);
  */
 bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload);
 
-/* Set and clear superblock flags durably, if that changes any. meta_lock held.
- * Return: 0 or a negative errno.
+/* Set and clear superblock flags durably, if that changes any on the device, as
+ * far as is known. meta_lock held. Return: 0 or a negative errno.
  */
 int dm_chain_flag(struct dm_chain_layer *layer, u32 set, u32 clear);
 

@@ -172,11 +172,14 @@ int dm_chain_meta_write_sb(struct dm_chain_layer *layer)
 
 	layer->next.seq = layer->seq++;
 	r = dm_chain_meta_put_sb(layer, slot, REQ_PREFLUSH | REQ_FUA);
-	if (r)
+	if (r) {
+		layer->doubtful_flags |= layer->next.flags ^ layer->sb.flags;
 		return r;
+	}
 
 	layer->sb_slot = slot;
 	layer->sb = layer->next;
+	layer->doubtful_flags = 0;
 	layer->meta_flushed = true;
 	return 0;
 }

@@ -139,6 +139,8 @@ void slice_loses_writes(const struct slice *s);
 void slice_slow(const struct slice *s, unsigned int ms);
 void slice_bad_blocks(const struct slice *s, u64 offset, u64 len);
 u64 slice_sectors_read(const struct slice *s);
+void slice_sectors_fail(const struct slice *s, const u64 *offset,
+			unsigned int nr);
 void slice_flush_fails(const struct slice *s, bool fails);
 void slice_drop(struct slice *s);
 void slice_move(struct slice *s, char *path);
@@ -384,6 +386,7 @@ extern const struct scenario fua_scenarios[];
 extern const struct scenario race_scenarios[];
 extern const struct scenario order_scenarios[];
 extern const struct scenario moved_scenarios[];
+extern const struct scenario doubt_scenarios[];
 extern const struct scenario pace_scenarios[];
 extern const struct scenario sharing_scenarios[];
 extern const struct scenario readcopy_scenarios[];

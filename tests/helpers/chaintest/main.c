@@ -34,6 +34,7 @@ static const struct scenario *const all[] = {
 	race_scenarios,
 	order_scenarios,
 	moved_scenarios,
+	doubt_scenarios,
 	pace_scenarios,
 	sharing_scenarios,
 	readcopy_scenarios,

@@ -345,6 +345,34 @@ void slice_flush_fails(const struct slice *s, bool fails)
 	dmd_swap(s->name, seg, 2);
 }
 
+/*
+ * Whatever touches one of these sectors fails, but the rest of it is done; flushes
+ * are right. In ascending order, and not the last sector. Plain slices only.
+ */
+void slice_sectors_fail(const struct slice *s, const u64 *offset,
+			unsigned int nr)
+{
+	struct dm_seg *seg = ct_alloc((2 * nr + 1) * sizeof(*seg));
+	u64 from = 0, end;
+	unsigned int i;
+
+	for (i = 0; i <= nr; i++) {
+		end = (i < nr ? offset[i] : s->size) / SECTOR;
+		seg[2 * i].sectors = end - from;
+		seg[2 * i].target = "linear";
+		seg[2 * i].params = ct_str("%s %llu", pool_devno,
+					   s->start + from);
+		from = end + 1;
+		if (i == nr)
+			break;
+		seg[2 * i + 1].sectors = 1;
+		seg[2 * i + 1].target = "error";
+		seg[2 * i + 1].params = "";
+	}
+	dmd_swap(s->name, seg, 2 * nr + 1);
+	free(seg);
+}
+
 /* The kernel lets nobody open it for writing who has not done so by now. */
 void slice_set_ro(const struct slice *s, bool ro)
 {
