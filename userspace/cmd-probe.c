@@ -175,7 +175,7 @@ int cmd_probe(int argc, char **argv)
 		layer |= device_is_block(&dev) && is_layer(&dev);
 	}
 	if (layer)
-		puts("DM_CHAIN_LAYER=1");
+		puts("DM_CHAIN_IS_LAYER=1");
 	device_close(&dev);
 	return 0;
 }

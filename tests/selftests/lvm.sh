@@ -90,7 +90,7 @@ image_is_kept()
 hidden()
 {
 	same "layer $1" "$(udevadm info --query=property --value \
-		--property=DM_CHAIN_LAYER "$1")" 1
+		--property=DM_CHAIN_IS_LAYER "$1")" 1
 }
 
 test_layers()

@@ -48,7 +48,7 @@ hidden()
 		# A partition has its disk's table.
 		content='^ID_(FS|PART_TABLE)_'
 		[ "$(property "$d" DEVTYPE)" != partition ] || content='^ID_FS_'
-		same "layer $d" "$(property "$d" DM_CHAIN_LAYER)" 1
+		same "layer $d" "$(property "$d" DM_CHAIN_IS_LAYER)" 1
 		same "contents of $d" "$(udevadm info --query=property "$d" |
 			grep -E "$content")" ""
 		same "links of $d" "$(udevadm info --query=symlink "$d" |
@@ -64,7 +64,7 @@ hidden()
 # shown DEVICE [UUID]: what is on it is known to udev.
 shown()
 {
-	same "layer $1" "$(property "$1" DM_CHAIN_LAYER)" ""
+	same "layer $1" "$(property "$1" DM_CHAIN_IS_LAYER)" ""
 	same "UUID of $1" "$(property "$1" ID_FS_UUID)" "${2-$uuid}"
 	matches "systemd, $1" "$(property "$1" SYSTEMD_READY)" '^1?$'
 	matches "links of $1" " $(udevadm info --query=symlink "$1") " \
@@ -248,6 +248,34 @@ test_dmsetup()
 	links_to "$A"
 }
 
+# What a job's event says of the view is not what udev knows of layers, not even of a
+# layer that is called 1.
+test_error_of_a_job()
+{
+	new_device A
+	new_device E
+	below a "0 $((SIZE * 2048 + 2048)) linear $A 0"
+	ok chainsetup format --name 1 "/dev/mapper/$name-a"
+	ok chainsetup open "$name" "/dev/mapper/$name-a"
+	file_system "/dev/mapper/$name"
+	ok chainsetup snapshot "$name" "$E" --name E
+	settled
+	mkdir -p "$rules"
+	echo 'ENV{DM_CHAIN_EVENT}=="BLOCK_JOB_ERROR", RUN+="/bin/sh -c '"'"'echo layer $env{DM_CHAIN_LAYER} hidden $env{DM_CHAIN_IS_LAYER} >/run/error'"'"'"' \
+		>"$rules/99-error.rules"
+	udevadm control --reload
+	rm -f /run/error
+	reload_below a "0 $((SIZE * 2048 + 2048)) error"
+	refused "." chainsetup stream "$name" --on-error report --wait
+	reload_below a "0 $((SIZE * 2048 + 2048)) linear $A 0"
+	settled
+	same "event" "$(cat /run/error)" "layer 1 hidden"
+	links_to "/dev/mapper/$name"
+	rm "$rules/99-error.rules"
+	udevadm control --reload
+	ok chainsetup close "$name"
+}
+
 # The partition table's word on a partition is not the partition's content.
 test_partition()
 {
@@ -304,7 +332,7 @@ test_said_by_a_rule()
 	follow "What is a layer" 2
 	hidden "$A"
 	follow "What becomes of layers" 1
-	matches "what udev knows" "$out" "DM_CHAIN_LAYER=1"
+	matches "what udev knows" "$out" "DM_CHAIN_IS_LAYER=1"
 	rm "$rules/57-golden.rules"
 	follow "What is a layer" 2
 	shown "$A"
