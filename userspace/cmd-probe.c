@@ -109,14 +109,18 @@ static bool print_superblock(const struct device *dev)
 	return true;
 }
 
-/* Does one of udev's links lead to what a chain shows? */
-static bool leads_to_view(const char *link)
+/* Does one of udev's links lead to what a chain shows, or to a partition of it? */
+static bool print_copy_of(const char *link)
 {
-	char real[PATH_MAX], uuid[256];
+	char real[PATH_MAX], uuid[256], *view;
 
-	return realpath(link, real) &&
-	       dm_uuid(strrchr(real, '/') + 1, uuid, sizeof(uuid)) &&
-	       strstr(uuid, chain_prefix);
+	if (!realpath(link, real) ||
+	    !dm_uuid(strrchr(real, '/') + 1, uuid, sizeof(uuid)))
+		return false;
+	view = strstr(uuid, chain_prefix);
+	if (view)
+		printf("DM_CHAIN_COPY_OF=%s\n", view);
+	return view;
 }
 
 /* Is the content the same as that of a chain, by its UUID? */
@@ -140,7 +144,7 @@ static bool is_copy(const struct device *dev)
 		snprintf(link, sizeof(link), "/dev/disk/%s%s",
 			 strcmp(type, "LVM2_member") ? "by-uuid/" :
 			 "by-id/lvm-pv-uuid-", encoded);
-		copy = leads_to_view(link);
+		copy = print_copy_of(link);
 	}
 	blkid_free_probe(probe);
 	if (fd >= 0)

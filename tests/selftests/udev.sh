@@ -248,6 +248,89 @@ test_dmsetup()
 	links_to "$A"
 }
 
+# loaded_again: the chain's table, as it is.
+loaded_again()
+{
+	ok dmsetup load "$name" --table "$(dmsetup table "$name")"
+	ok dmsetup suspend "$name"
+	ok dmsetup resume "$name"
+	settled
+}
+
+# events DEVICE...: how many changes of each udevd has seen since it was asked last.
+events()
+{
+	local d
+
+	for d; do
+		grep -cx "$(basename "$(readlink -f "$d")")" /run/changes
+	done | paste -sd ' '
+	: >/run/changes
+}
+
+# What a chain does is told to its own layers, once, and not to those of others.
+test_events()
+{
+	on_base
+	new_device C "$SIZE"
+	new_device E
+	file_system "$C" 11111111-2222-4333-8444-555555555555 other
+	ok chainsetup format --backing "$C" --name E "$E"
+	ok chainsetup open "$name" "$B"
+	ok chainsetup open "$other" "$E"
+	mkdir -p "$rules"
+	echo 'SUBSYSTEM=="block", ACTION=="change", RUN+="/bin/sh -c '"'"'echo %k >>/run/changes'"'"'"' \
+		>"$rules/99-changes.rules"
+	udevadm control --reload
+	settled
+	: >/run/changes
+	loaded_again
+	same "a table" "$(events "$A" "$B" "$C" "$E")" "1 1 0 0"
+
+	# A layer that leaves is told so, when it leaves and not again.
+	ok dmsetup message "$name" 0 stream
+	wait_until 100 sh -c "[ -z \"\$(dmsetup message $name 0 jobs)\" ]" ||
+		wrong "the job does not end"
+	settled
+	: >/run/changes
+	loaded_again
+	same "a shorter table" "$(events "$A" "$B" "$C" "$E")" "1 1 0 0"
+	hidden "$A" "$C"
+	loaded_again
+	same "the same table" "$(events "$A" "$B" "$C" "$E")" "0 1 0 0"
+
+	# It was hidden as a copy, and is not one any more.
+	ok dmsetup remove "$name"
+	settled
+	same "the end" "$(events "$A" "$B" "$C" "$E")" "1 1 0 0"
+	shown "$A"
+	hidden "$C"
+	rm "$rules/99-changes.rules"
+	udevadm control --reload
+	ok chainsetup close "$other"
+}
+
+# A chain that was open for less time than udevd takes to look at its layers.
+test_open_for_a_moment()
+{
+	on_base
+	mkdir -p "$rules"
+	rm -f /run/looked /run/closed
+	echo "KERNEL==\"${A##*/}\", PROGRAM==\"/bin/sh -c 'touch /run/looked; while [ ! -e /run/closed ]; do sleep 0.1; done'\"" \
+		>"$rules/59-slow.rules"
+	udevadm control --reload
+	ok chainsetup open "$name" "$B"
+	wait_until 300 test -e /run/looked || wrong "nobody looked at $A"
+	ok chainsetup close "$name"
+	: >/run/closed
+	settled
+	rm "$rules/59-slow.rules"
+	udevadm control --reload
+	settled
+	shown "$A"
+	links_to "$A"
+}
+
 # What a job's event says of the view is not what udev knows of layers, not even of a
 # layer that is called 1.
 test_error_of_a_job()
@@ -261,6 +344,7 @@ test_error_of_a_job()
 	ok chainsetup snapshot "$name" "$E" --name E
 	settled
 	mkdir -p "$rules"
+	# shellcheck disable=SC2016 # for udev
 	echo 'ENV{DM_CHAIN_EVENT}=="BLOCK_JOB_ERROR", RUN+="/bin/sh -c '"'"'echo layer $env{DM_CHAIN_LAYER} hidden $env{DM_CHAIN_IS_LAYER} >/run/error'"'"'"' \
 		>"$rules/99-error.rules"
 	udevadm control --reload
@@ -279,7 +363,7 @@ test_error_of_a_job()
 # The partition table's word on a partition is not the partition's content.
 test_partition()
 {
-	local disk number=04030201-01
+	local disk number=04030201-01 uuid_of_view
 
 	# A DOS partition table: a number, and a partition from the first MiB on.
 	new_device disk $((SIZE + 8))
@@ -302,13 +386,39 @@ test_partition()
 	settled
 	links_to "$A"
 
-	# The whole disk as a layer: its partition is hidden as well.
-	ok chainsetup format --force --backing "$disk" --size "${SIZE}M" --name B "$B"
-	ok chainsetup open "$name" "$B"
+	# The whole disk as a layer: its partition is hidden as well, from then on.
+	new_device E $((SIZE + 9))
+	ok chainsetup format --backing "$disk" --name E "$E"
 	settled
-	ok udevadm trigger --settle "/sys/class/block/${A##*/}"
+	ok chainsetup open "$name" "$E"
+	settled
+	hidden "$disk" "$A"
+	same "partition's link" "$(readlink -f "/dev/disk/by-partuuid/$number")" "$A"
+
+	# kpartx makes the view's partitions, and names them so.
+	uuid_of_view=$(dmsetup info -c --noheadings -o uuid "$name")
+	ok dmsetup create "$name-p1" --uuid "part1-$uuid_of_view" --table \
+		"0 $((SIZE * 2048)) linear /dev/mapper/$name 2048"
+	settled
+	shown "/dev/mapper/$name-p1"
+	links_to "/dev/mapper/$name-p1"
+	new_device C "$SIZE"
+	file_system "$C"
+	settled
+	links_to "/dev/mapper/$name-p1"
+	ok losetup -d "$C"
+
+	# Old copies of them are hidden until the chain is closed.
+	ok chainsetup stream "$name" --wait
+	settled
 	hidden "$A"
+	same "copy of" "$(property "$A" DM_CHAIN_COPY_OF)" "$uuid_of_view"
+	ok dmsetup remove "$name-p1"
 	ok chainsetup close "$name"
+	settled
+	shown "$A"
+	links_to "$A"
+	same "copy of" "$(property "$A" DM_CHAIN_COPY_OF)" ""
 	partx -d "$disk"
 }
 
