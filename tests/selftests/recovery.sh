@@ -11,11 +11,12 @@ document=$here/../../Documentation/recovery.rst
 # shellcheck source=chainsetup-document.sh
 . "$here/chainsetup-document.sh"
 
-sector=0 rescued=''
+sector=0 rescued='' old='' new='' backing=''
 
 edited()
 {
-	sed "s|NAME|$name|g; s|DEV|$dev|g; s|SECTOR|$sector|g
+	sed "s|OVERLAY|$dev|g; s|BACKING|$backing|g; s|OLD|$old|g; s|NEW|$new|g
+		s|NAME|$name|g; s|DEV|$dev|g; s|SECTOR|$sector|g
 		s|/dev/vg/rescued|$rescued|g; s|ID|E|g"
 }
 
@@ -260,11 +261,63 @@ test_refused()
 	opened_again "AABBE..."
 }
 
+test_lost()
+{
+	chain_below
+	ok chainsetup close "$name"
+	reload_below b "$(broken "$B")"
+	backing=$a
+	follow "A layer is lost" 1
+	mode "ro -"
+	same "view without B" "$(view "/dev/mapper/$name")" "AA..E..."
+	ok chainsetup close "$name"
+	backing=none
+	follow "A layer is lost" 1
+	same "view of E alone" "$(view "/dev/mapper/$name")" "....E..."
+}
+
+test_older_layer()
+{
+	chain_below
+	new_device new $((SIZE + 1))
+	old=$b
+	follow "Back to an older layer" 1
+	mode "ro -"
+	same "view of B" "$(view "/dev/mapper/$name")" "AABB...."
+	follow "Back to an older layer" 2
+	mode "rw -"
+	fill "/dev/mapper/$name" N 6
+	same "view of the new layer" "$(view "/dev/mapper/$name")" "AABB..N."
+	ok chainsetup close "$name"
+	ok chainsetup open "$name" "$dev"
+	same "view as it was" "$(view "/dev/mapper/$name")" "AABBE..."
+	follow "Back to an older layer" 3
+	fill "/dev/mapper/$name" X 1
+	same "view of B, written" "$(view "/dev/mapper/$name")" "AXBB...."
+	ok chainsetup close "$name"
+	refused "changed behind the back" chainsetup open "$name" "$dev"
+}
+
+test_plain_disk()
+{
+	chain_below
+	new_device new $((SIZE + 1))
+	ok chainsetup snapshot "$name" "$new" --name N
+	fill "/dev/mapper/$name" N 6
+	dev=$new
+	follow "A plain disk again" 1
+	same layers "$(layers_of "$name")" "N"
+	follow "A plain disk again" 2
+	matches table "$(dmsetup table "$name")" '^0 [0-9]+ linear '
+	same "view of the disk" "$(view "/dev/mapper/$name")" "AABBE.N."
+	ok dmsetup remove "$name"
+}
+
 # No block of the document is without a test.
 test_all_is_followed()
 {
 	all_followed "The activation is refused"
-	[ "$(blocks | wc -l)" -ge 10 ] || wrong "only $(blocks | wc -l) commands"
+	[ "$(blocks | wc -l)" -ge 20 ] || wrong "only $(blocks | wc -l) commands"
 }
 
 chainsetup_tests "$@"
