@@ -11,6 +11,7 @@ case $CACHE in
 *) CACHE=$PWD/$CACHE ;;
 esac
 KERNEL_LINES="6.1 6.12"
+SOURCE_TAR=/usr/src/linux-source-6.12.tar.xz
 
 # Kernels and their tools install to sbin, which not every user has on PATH.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -48,11 +49,11 @@ once()
 # The directory of the unpacked kernel source of Debian's linux-source-6.12.
 kernel_source()
 {
-	local tar=/usr/src/linux-source-6.12.tar.xz dir
+	local dir
 
-	[ -e $tar ] || die "$tar is missing: run scripts/setup"
-	dir=$CACHE/source/linux-6.12-$(stat -c %s-%Y $tar)
-	once "$dir" unpack_source $tar || die "cannot unpack $tar"
+	[ -e "$SOURCE_TAR" ] || die "$SOURCE_TAR is missing: run scripts/setup"
+	dir=$CACHE/source/linux-6.12-$(stat -c %s-%Y "$SOURCE_TAR")
+	once "$dir" unpack_source "$SOURCE_TAR" || die "cannot unpack $SOURCE_TAR"
 	echo "$dir"
 }
 

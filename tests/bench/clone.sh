@@ -7,11 +7,11 @@
 # clone_module RELEASE: the file
 clone_module()
 {
-	local tar=/usr/src/linux-source-6.12.tar.xz build=/lib/modules/$1/build dir
+	local build=/lib/modules/$1/build dir
 
-	[ -e $tar ] || die "$tar is missing: run scripts/setup bench"
-	dir=$CACHE/clone/$1-$(stat -c %Y "$build/Makefile")-$(stat -c %s-%Y $tar)
-	once "$dir" build_clone $tar "$build" || return
+	[ -e "$SOURCE_TAR" ] || die "$SOURCE_TAR is missing: run scripts/setup bench"
+	dir=$CACHE/clone/$1-$(stat -c %Y "$build/Makefile")-$(stat -c %s-%Y "$SOURCE_TAR")
+	once "$dir" build_clone "$SOURCE_TAR" "$build" || return
 	echo "$dir/dm-clone.ko"
 }
 
