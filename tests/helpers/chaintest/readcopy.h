@@ -11,6 +11,7 @@ void readcopy_table(struct chain *c, const char *words);
 void readcopy_read(struct chain *c, u64 offset, u64 len);
 void readcopy_model(struct chain *c, int bottom, u64 offset, u64 len);
 void readcopy_copies(struct chain *c, int bottom, u64 offset, u64 len);
+void readcopy_all(struct chain *c);
 void readcopy_settle(struct chain *c);
 void readcopy_verify(struct chain *c);
 void readcopy_end(struct chain *c, int bottom);
