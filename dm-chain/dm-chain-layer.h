@@ -46,7 +46,8 @@ struct dm_chain_table;
  * @sb: superblock as last written or read
  * @next: scratch for the next one
  * @doubtful_flags: those of @sb that may be otherwise on the device, because a
- *	write that changed them failed: it may have been done all the same
+ *	write that changed them failed: it may have been done all the same.
+ *	has-overlay is one of them if the overlay's UUID may be another
  * @page: scratch for encoding it and a directory page, 4 KiB
  * @loaded: the fields below were read from the device
  * @sb_slot: the slot that holds @sb durably

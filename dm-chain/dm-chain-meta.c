@@ -174,6 +174,9 @@ int dm_chain_meta_write_sb(struct dm_chain_layer *layer)
 	r = dm_chain_meta_put_sb(layer, slot, REQ_PREFLUSH | REQ_FUA);
 	if (r) {
 		layer->doubtful_flags |= layer->next.flags ^ layer->sb.flags;
+		if (!dm_chain_uuid_equal(layer->next.overlay_uuid,
+					 layer->sb.overlay_uuid))
+			layer->doubtful_flags |= DM_CHAIN_F_HAS_OVERLAY;
 		return r;
 	}
 

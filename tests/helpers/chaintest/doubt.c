@@ -47,6 +47,14 @@ static u32 flags_on_disk(struct layer *l)
 	return sb.flags;
 }
 
+/* Frees @line. */
+static void load(struct chain *c, char *line)
+{
+	kmsg_mark();
+	ct_check(!chain_load(c, line), "load %s: %s", line, kmsg_read());
+	free(line);
+}
+
 static void suspend(struct chain *c)
 {
 	ct_check(!dmd_suspend(c->dev, 0), "suspend");
@@ -121,7 +129,6 @@ static void has_overlay(void)
 	struct layer *e = chain_active(c);
 	struct layer *f = layer_new("F", SIZE, BS, LAYER_INLINE);
 	struct dm_chain_sb below, above;
-	char *line;
 
 	chain_push(c, f);
 	c->nr--;
@@ -137,10 +144,7 @@ static void has_overlay(void)
 	ct_check(above.backing.generation != below.generation,
 		 "the write that failed was not done");
 	c->nr++;
-	line = chain_line(c);
-	kmsg_mark();
-	ct_check(!chain_load(c, line), "load %s: %s", line, kmsg_read());
-	free(line);
+	load(c, chain_line(c));
 	resume(c);
 	disk_read_sb(e, &below);
 	ct_check(below.flags & DM_CHAIN_F_HAS_OVERLAY &&
@@ -150,9 +154,42 @@ static void has_overlay(void)
 	end(c);
 }
 
+/* G is noted as E's overlay in the place of F, in vain; then F is on top again. */
+static void another_overlay(void)
+{
+	struct slice *meta = slice_new(META, 0);
+	struct chain *c = a_and_e(meta);
+	struct layer *e = chain_active(c);
+	struct layer *f = layer_new("F", SIZE, BS, LAYER_INLINE);
+	struct layer *g = layer_new("G", SIZE, BS, LAYER_INLINE);
+	struct dm_chain_sb below, above;
+
+	chain_push(c, f);
+	suspend(c);
+	c->layer[c->nr - 1] = g;
+	load(c, chain_params(c->layer, c->nr, "1 format"));
+	supers_fail_late(meta);
+	ct_check(dmd_resume(c->dev) == -EIO, "E has another overlay");
+	slice_mend(meta);
+	disk_read_sb(e, &below);
+	disk_read_sb(g, &above);
+	ct_check(dm_chain_uuid_equal(below.overlay_uuid, above.uuid),
+		 "the write that failed was not done");
+	c->layer[c->nr - 1] = f;
+	load(c, chain_line(c));
+	resume(c);
+	disk_read_sb(e, &below);
+	disk_read_sb(f, &above);
+	ct_check(below.flags & DM_CHAIN_F_HAS_OVERLAY &&
+		 dm_chain_uuid_equal(below.overlay_uuid, above.uuid),
+		 "F rests on E, which says that another layer does");
+	end(c);
+}
+
 const struct scenario doubt_scenarios[] = {
 	{ "order", "doubtful-clean", clean },
 	{ "order", "doubtful-needs-check", needs_check },
 	{ "order", "doubtful-overlay", has_overlay },
+	{ "order", "doubtful-overlay-uuid", another_overlay },
 	{ }
 };
