@@ -114,12 +114,26 @@ void dm_chain_jobs_leave(struct dm_chain *chain, const struct dm_chain *next)
 	}
 }
 
+/* Has the device another view, which has the jobs since? */
+static bool claim_replaced(const struct dm_chain *chain)
+{
+	const struct dm_chain *other;
+
+	lockdep_assert_held(&dm_chains_lock);
+	list_for_each_entry(other, &dm_chains, list)
+		if (other != chain && other->md == chain->md &&
+		    other->is_current)
+			return true;
+	return false;
+}
+
 void dm_chain_jobs_forget(struct dm_chain *chain)
 {
 	struct dm_chain_job *job, *next;
 
 	mutex_lock(&dm_chains_lock);
-	if (chain->is_current)
+	/* Of one that is not current there may be none: see dm_chain_forget(). */
+	if (!claim_replaced(chain))
 		dm_chain_jobs_leave(chain, NULL);
 	mutex_unlock(&dm_chains_lock);
 

@@ -379,6 +379,54 @@ static void job_left_behind(void)
 	free(line);
 }
 
+/*
+ * The same, but what the device goes on with is refused at its resume: with the old
+ * table D is gone, of which a copy is loaded, and the device has no view any more.
+ */
+static void job_of_refused_table(void)
+{
+	struct chain *one = chain_new("one", BS), *two;
+	struct slice *copy;
+	struct layer *d;
+	char *line;
+
+	chain_push(one, layer_raw_new("A", MIB, BS));
+	chain_push(one, layer_new("B", MIB, BS, LAYER_INLINE));
+	chain_push(one, layer_new("C", MIB, BS, LAYER_INLINE));
+	chain_fill(one, 20);
+	d = layer_new("D", MIB, BS, LAYER_INLINE);
+	chain_push(one, d);
+	chain_push(one, layer_new("E", MIB, BS, LAYER_SEPARATE));
+	verify_all(one);
+	free(msg(one, "stream top B job b speed 8"));
+	chain_close(one);
+	disk_adopt(one->layer[1]);
+	one->words = "2 jobs paused";
+	chain_open(one);
+	two = clone_of(one, 2, "two", layer_new("F", MIB, BS, LAYER_SEPARATE));
+
+	copy = slice_new(0, d->data->size);
+	slice_copy(d->data, copy);
+	d->data = copy;
+	d->meta = copy;
+	line = chain_line(one);
+	ct_check(!chain_load(one, line), "load %s", line);
+	free(msg(one, "stream top D base B speed 8"));
+	ct_check(!dmd_suspend(one->dev, 0), "suspend");
+	ct_check(dmd_resume(one->dev) == -ESTALE, "the device resumes");
+	close(one->fd);
+	ct_check(!dmd_remove(one->dev), "remove");
+	ct_check(job_is(two, "b", "status=", "paused"), "jobs: %s",
+		 msg(two, "jobs"));
+	free(msg(two, "job b set-speed 0"));
+	free(msg(two, "job b resume"));
+	job_wait(two, "b");
+	last_check(two, "B", "b", "completed", 0);
+	model_stream(two, 1, -1);
+	verify_end(two);
+	free(line);
+}
+
 /* A device of a layer in use, in another part. */
 static void other_part(void)
 {
@@ -516,6 +564,7 @@ const struct scenario sharing_scenarios[] = {
 	{ "sharing", "raw-base-grown-and-shrunk", raw_base_sizes },
 	{ "sharing", "layer-that-cannot-be-written", read_only_layer },
 	{ "sharing", "job-left-behind", job_left_behind },
+	{ "sharing", "job-left-by-a-refused-table", job_of_refused_table },
 	{ "sharing", "device-in-another-part", other_part },
 	{ "sharing", "layer-with-larger-sectors", larger_sectors },
 	{ "sharing", "off-and-on-again", off_and_on_again },
