@@ -194,12 +194,15 @@ void dm_chain_forget(struct dm_chain *chain, struct dm_chain_layer *layer)
 		return;
 
 	mutex_lock(&chain->lock);
+	/* Another chain that becomes the device's looks at this one's layers. */
+	mutex_lock(&dm_chains_lock);
 	for (id = 0; id < DM_CHAIN_ID_NOBODY; id++) {
 		if (chain->slot[id].layer != layer)
 			continue;
 		chain->slot[id].layer = NULL;
 		chain->is_current = false;
 	}
+	mutex_unlock(&dm_chains_lock);
 	mutex_unlock(&chain->lock);
 }
 
