@@ -89,7 +89,7 @@ static bool grow_shows(struct dm_chain *chain, u64 block, sector_t sector)
 	u8 entry = grow_owner(chain, block);
 
 	return !(entry & DM_CHAIN_OWNER_ZERO) && entry != chain->active &&
-	       chain->slot[entry].limit > sector;
+	       dm_chain_slot_limit(&chain->slot[entry]) > sector;
 }
 
 /* Step 1, of the block that begins at @start. @old and @end lie in it. */

@@ -89,7 +89,7 @@ static int dm_chain_map_read_below(struct dm_chain *chain,
 	__releases(RCU_SCHED)
 {
 	struct dm_chain_slot *slot = &chain->slot[dm_chain_owner_id(entry)];
-	sector_t limit = entry & DM_CHAIN_OWNER_ZERO ? 0 : READ_ONCE(slot->limit);
+	sector_t limit = entry & DM_CHAIN_OWNER_ZERO ? 0 : dm_chain_slot_limit(slot);
 	sector_t sector = bio->bi_iter.bi_sector;
 	bool zero = sector >= limit;
 	unsigned int sectors;

@@ -39,7 +39,7 @@ static u8 map_look(struct dm_chain *chain, sector_t sector, sector_t end,
 	rcu_read_unlock();
 	stop = min_t(sector_t, (block + run) << shift, end);
 	if (dm_chain_owner_id(entry) != DM_CHAIN_ID_NOBODY) {
-		limit = chain->slot[dm_chain_owner_id(entry)].limit;
+		limit = dm_chain_slot_limit(&chain->slot[dm_chain_owner_id(entry)]);
 		if (sector >= limit)
 			entry = DM_CHAIN_NOBODY;
 		else

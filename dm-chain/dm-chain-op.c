@@ -187,7 +187,7 @@ int dm_chain_read_block(struct dm_chain *chain, u64 block,
 
 	entry = dm_chain_op_owner(chain, block, 1, &run);
 	slot = &chain->slot[dm_chain_owner_id(entry)];
-	limit = entry & DM_CHAIN_OWNER_ZERO ? 0 : READ_ONCE(slot->limit);
+	limit = entry & DM_CHAIN_OWNER_ZERO ? 0 : dm_chain_slot_limit(slot);
 	limit = clamp(limit, start, end);
 	if (limit > start)
 		r = dm_chain_rw(&chain->bios, slot->bdev, REQ_OP_READ,

@@ -186,7 +186,7 @@ static int copy_read(struct readcopy_copier *c, u8 id, u64 block, u32 count)
 	size_t all = (size_t)count * dm_chain_block_size(chain), shown, bytes;
 	sector_t start = block << chain->block_shift;
 	sector_t end = min(blocks_end(chain, block, count),
-			   READ_ONCE(slot->limit));
+			   dm_chain_slot_limit(slot));
 	int r = 0;
 
 	/* What is asked for is whole sectors of the device. */

@@ -248,7 +248,7 @@ void dm_chain_set_limits(struct dm_chain *chain)
 		size[i] = dm_chain_layer_size(chain, i);
 	dm_chain_limits(size, chain->nr, limit);
 	for (i = 0; i < chain->nr; i++)
-		WRITE_ONCE(chain->slot[chain->order[i]].limit, limit[i]);
+		atomic64_set(&chain->slot[chain->order[i]].limit, limit[i]);
 }
 
 static void dm_chain_push(struct dm_chain *chain, struct dm_chain_entry *entry)
@@ -261,6 +261,15 @@ static void dm_chain_push(struct dm_chain *chain, struct dm_chain_entry *entry)
 	chain->size = entry->layer->size >> SECTOR_SHIFT;
 }
 
+/* Blocks of the view that a layer may show. */
+static u64 dm_chain_shown_blocks(struct dm_chain *chain, u8 id)
+{
+	sector_t limit = dm_chain_slot_limit(&chain->slot[id]);
+
+	return min(dm_chain_nr_blocks(chain, limit),
+		   dm_chain_owner_blocks(chain->map));
+}
+
 struct dm_chain_apply {
 	struct dm_chain *chain;
 	u8 id;
@@ -271,8 +280,7 @@ static int dm_chain_apply_page(void *data, u32 page, const u8 *payload)
 {
 	struct dm_chain_apply *apply = data;
 	struct dm_chain *chain = apply->chain;
-	u64 end = min(dm_chain_nr_blocks(chain, chain->slot[apply->id].limit),
-		      dm_chain_owner_blocks(chain->map));
+	u64 end = dm_chain_shown_blocks(chain, apply->id);
 	u64 block = (u64)page * DM_CHAIN_BLOCKS_PER_PAGE;
 
 	if (block >= end)
@@ -309,10 +317,8 @@ int dm_chain_build(struct dm_chain *chain, struct dm_chain_table *t,
 
 		t->entry[i].changes = dm_chain_changes(layer);
 		if (dm_chain_layer_raw(layer)) {
-			u64 end = dm_chain_nr_blocks(chain,
-						     chain->slot[apply.id].limit);
+			u64 end = dm_chain_shown_blocks(chain, apply.id);
 
-			end = min(end, dm_chain_owner_blocks(chain->map));
 			if (end)
 				r = dm_chain_owner_fill(chain->map, 0, end,
 							apply.id, GFP_KERNEL);

@@ -89,16 +89,22 @@
  * @layer: the layer, NULL if the id is free
  * @bdev: its data device
  * @start: sector of block 0 on @bdev
- * @limit: sector at which what it shows ends
+ * @limit: sector at which what it shows ends. It grows under reads, which must not
+ *	see half of it on 32-bit machines either
  * @name: as the table calls it
  */
 struct dm_chain_slot {
 	struct dm_chain_layer *layer;
 	struct block_device *bdev;
 	sector_t start;
-	sector_t limit;
+	atomic64_t limit;
 	char name[DM_CHAIN_NAME_LEN];
 };
+
+static inline sector_t dm_chain_slot_limit(const struct dm_chain_slot *slot)
+{
+	return atomic64_read(&slot->limit);
+}
 
 /**
  * struct dm_chain_epoch - reads of layers below the active one, in flight
