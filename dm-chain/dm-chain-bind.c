@@ -27,7 +27,7 @@ static bool dm_chain_rests_on(const struct dm_chain_backing *b,
 	case DM_CHAIN_BACKING_RAW:
 		return dm_chain_layer_raw(below);
 	case DM_CHAIN_BACKING_LAYER:
-		return !memcmp(b->uuid, below->sb.uuid, DM_CHAIN_UUID_LEN);
+		return dm_chain_uuid_equal(b->uuid, below->sb.uuid);
 	default:
 		return true;
 	}
@@ -136,8 +136,7 @@ static int dm_chain_mark_overlay(struct dm_chain_layer *below,
 	mutex_lock(&below->meta_lock);
 	if (!(below->sb.flags & DM_CHAIN_F_HAS_OVERLAY) ||
 	    below->doubtful_flags & DM_CHAIN_F_HAS_OVERLAY ||
-	    memcmp(below->sb.overlay_uuid, overlay->sb.uuid,
-		   DM_CHAIN_UUID_LEN)) {
+	    !dm_chain_uuid_equal(below->sb.overlay_uuid, overlay->sb.uuid)) {
 		below->next = below->sb;
 		below->next.flags |= DM_CHAIN_F_HAS_OVERLAY;
 		memcpy(below->next.overlay_uuid, overlay->sb.uuid,

@@ -302,8 +302,7 @@ bool dm_chain_job_positions(const struct dm_chain_job *job, unsigned int *top,
 			return found;
 		}
 		if (raw == job->bottom_raw &&
-		    (raw || !memcmp(layer->sb.uuid, job->bottom_uuid,
-				    DM_CHAIN_UUID_LEN))) {
+		    (raw || dm_chain_uuid_equal(layer->sb.uuid, job->bottom_uuid))) {
 			*bottom = i;
 			found = true;
 		}

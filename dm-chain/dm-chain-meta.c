@@ -528,7 +528,7 @@ int dm_chain_meta_read_states(struct dm_chain_layer *layer, u32 page,
 			     dm_chain_map_offset(&layer->geo, slot, page), disk);
 	if (!r && (dm_chain_slot_classify(disk, DM_CHAIN_MAP_MAGIC) !=
 		   DM_CHAIN_SLOT_GOOD || le64_to_cpu(disk->index) != page ||
-		   memcmp(disk->uuid, layer->sb.uuid, DM_CHAIN_UUID_LEN))) {
+		   !dm_chain_uuid_equal(disk->uuid, layer->sb.uuid))) {
 		DMERR_LIMIT("layer %s: map page %u, slot %c, is damaged",
 			    layer->sb.name, page, 'A' + slot);
 		r = -EBADMSG;

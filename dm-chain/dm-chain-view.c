@@ -390,7 +390,7 @@ static bool dm_chain_same_layer(const struct dm_chain_layer *a,
 		       a->size == b->size;
 	/* A copy of the same generation may be older than what these wrote. */
 	return !READ_ONCE(a->unversioned) && !a->debt &&
-	       !memcmp(a->sb.uuid, b->sb.uuid, DM_CHAIN_UUID_LEN) &&
+	       dm_chain_uuid_equal(a->sb.uuid, b->sb.uuid) &&
 	       a->sb.generation == b->sb.generation;
 }
 

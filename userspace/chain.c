@@ -14,7 +14,7 @@ static const struct layer_hint *find_hint(const struct layer_hint *hints,
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		if (!memcmp(hints[i].uuid, uuid, DM_CHAIN_UUID_LEN))
+		if (dm_chain_uuid_equal(hints[i].uuid, uuid))
 			return &hints[i];
 	return NULL;
 }
@@ -82,7 +82,7 @@ static const struct layer *stale_overlay(const struct chain *chain)
 
 		if (ref->kind == DM_CHAIN_BACKING_LAYER &&
 		    (below->raw ||
-		     memcmp(ref->uuid, below->sb.uuid, DM_CHAIN_UUID_LEN) ||
+		     !dm_chain_uuid_equal(ref->uuid, below->sb.uuid) ||
 		     (ref->generation &&
 		      ref->generation != below->sb.generation)))
 			return &chain->layer[i];

@@ -139,8 +139,8 @@ static int build_new(struct chain *new, const char *backing,
 	for (i = 0; i < new->nr; i++) {
 		below = &new->layer[i];
 		if (device_same(&below->meta, &layer->meta) ||
-		    (!below->raw && !memcmp(below->sb.uuid, layer->sb.uuid,
-					    DM_CHAIN_UUID_LEN)))
+		    (!below->raw &&
+		     dm_chain_uuid_equal(below->sb.uuid, layer->sb.uuid)))
 			return dm_chain_refuse(why, -EINVAL,
 					       "%s rests on %s: they cannot rest on each other: name another backing",
 					       backing, layer->meta.path);

@@ -36,7 +36,7 @@ static bool supers_differ(const struct layer *layer)
 	       DM_CHAIN_SLOT_GOOD &&
 	       dm_chain_slot_classify(page[1], DM_CHAIN_SB_MAGIC) ==
 	       DM_CHAIN_SLOT_GOOD &&
-	       memcmp(slots[0].uuid, slots[1].uuid, DM_CHAIN_UUID_LEN);
+	       !dm_chain_uuid_equal(slots[0].uuid, slots[1].uuid);
 }
 
 /*

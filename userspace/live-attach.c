@@ -47,7 +47,7 @@ void chaintab_outdated(const char *name, const u8 *uuid)
 
 	chaintab_read(&tab, CHAINTAB_PATH, refuse_line, &source, NULL);
 	entry = chaintab_find(&tab, name);
-	if (entry && memcmp(entry->uuid, uuid, DM_CHAIN_UUID_LEN)) {
+	if (entry && !dm_chain_uuid_equal(entry->uuid, uuid)) {
 		dm_chain_uuid_format(uuid, text);
 		printf(CHAINTAB_PATH ":%u: for the next boot, write UUID=%s instead of %s%s\n",
 		       entry->line, text, entry->device,

@@ -122,7 +122,7 @@ static void add_found(struct found **list, char *path, const u8 *uuid, char **sk
 
 	new->path = path;
 	if (stat(path, &new->st) || !read_super(path, &sb, part, sizeof(part)) ||
-	    memcmp(sb.uuid, uuid, DM_CHAIN_UUID_LEN))
+	    !dm_chain_uuid_equal(sb.uuid, uuid))
 		goto drop;
 	if (*part) {
 		if (skipped && !*skipped)
@@ -204,7 +204,7 @@ void scan_layers(void (*found)(const char *path, const struct dm_chain_sb *sb,
 		path = node_path(entry->d_name);
 		if (read_super(path, &sb, part, sizeof(part)) && !*part) {
 			for (i = 0; i < nr; i++)
-				if (!memcmp(uuid[i], sb.uuid, sizeof(sb.uuid)))
+				if (dm_chain_uuid_equal(uuid[i], sb.uuid))
 					break;
 			if (i == nr) {
 				uuid = realloc(uuid, (nr + 1) * sizeof(*uuid));

@@ -207,7 +207,7 @@ void disk_check_backing(const struct layer *l, const struct layer *below)
 	if (kind != DM_CHAIN_BACKING_LAYER)
 		return;
 	disk_read_sb(below, &lower);
-	ct_check(!memcmp(sb.backing.uuid, lower.uuid, DM_CHAIN_UUID_LEN),
+	ct_check(dm_chain_uuid_equal(sb.backing.uuid, lower.uuid),
 		 "the backing of %s on disk is not %s", l->name, below->name);
 }
 

@@ -477,8 +477,7 @@ static void not_a_write(void)
 	disk_read_sb(e, &after);
 	ct_check(after.generation == before.generation &&
 		 after.flags == before.flags &&
-		 !memcmp(after.overlay_uuid, before.overlay_uuid,
-			 DM_CHAIN_UUID_LEN),
+		 dm_chain_uuid_equal(after.overlay_uuid, before.overlay_uuid),
 		 "generation %llu and flags %x were %llu and %x",
 		 after.generation, after.flags, before.generation, before.flags);
 

@@ -81,8 +81,8 @@ static void written(void)
 	disk_read_sb(c->layer[1], &b);
 	disk_read_sb(c->layer[2], &e);
 	ct_check(job->type == DM_CHAIN_JOB_STREAM && !strcmp(job->id, "j1") &&
-		 !memcmp(job->top_uuid, e.uuid, DM_CHAIN_UUID_LEN) &&
-		 !memcmp(job->bottom_uuid, b.uuid, DM_CHAIN_UUID_LEN) &&
+		 dm_chain_uuid_equal(job->top_uuid, e.uuid) &&
+		 dm_chain_uuid_equal(job->bottom_uuid, b.uuid) &&
 		 job->speed == 8 && job->on_error == DM_CHAIN_ON_ERROR_STOP &&
 		 job->flags == flags && job->started && !job->error &&
 		 job->io_status == DM_CHAIN_IO_OK,
