@@ -142,7 +142,7 @@ static void job_warn_others(struct dm_chain_job *job)
 	unsigned int i;
 
 	for (i = 0; i < chain->nr; i++) {
-		struct dm_chain_job *other = dm_chain_job_at(chain, i);
+		struct dm_chain_job *other = dm_chain_job_adopt_at(chain, i);
 
 		if (!other || other == job)
 			continue;

@@ -333,7 +333,8 @@ const char *dm_chain_job_base(const struct dm_chain_job *job)
 	return chain->slot[chain->order[bottom - 1]].name;
 }
 
-struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos)
+struct dm_chain_job *dm_chain_job_adopt_at(struct dm_chain *chain,
+					   unsigned int pos)
 {
 	struct dm_chain_layer *layer = chain->slot[chain->order[pos]].layer;
 	struct dm_chain_job *job;
@@ -360,7 +361,7 @@ struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id)
 
 	lockdep_assert_held(&chain->lock);
 	for (i = 0; i < chain->nr; i++) {
-		job = dm_chain_job_at(chain, i);
+		job = dm_chain_job_adopt_at(chain, i);
 		if (job && !strcmp(job->id, id))
 			return job;
 	}
@@ -547,7 +548,7 @@ static struct dm_chain_job *job_stop_one(struct dm_chain *chain)
 	/* No message starts one from here on. */
 	chain->jobs_stopped = true;
 	for (i = 0; i < chain->nr; i++) {
-		job = dm_chain_job_at(chain, i);
+		job = dm_chain_job_adopt_at(chain, i);
 		if (job && job->chain == chain && !job->stopped)
 			break;
 		job = NULL;
@@ -612,7 +613,7 @@ void dm_chain_jobs_go(struct dm_chain *chain)
 	mutex_lock(&chain->lock);
 	chain->jobs_stopped = false;
 	for (i = 0; i < chain->nr; i++) {
-		struct dm_chain_job *job = dm_chain_job_at(chain, i);
+		struct dm_chain_job *job = dm_chain_job_adopt_at(chain, i);
 
 		if (job && job->stopped)
 			dm_chain_job_go(chain, job);

@@ -564,10 +564,14 @@ u8 dm_chain_job_top_id(const struct dm_chain_job *job);
 /* Name of the layer below the bottom, "-" without one. chain->lock held. */
 const char *dm_chain_job_base(const struct dm_chain_job *job);
 
-/* Live job of the layer at a position of the chain or NULL: one that another
- * device drives does not count. chain->lock held.
+/*
+ * Live job of the layer at a position of the chain or NULL: one that another
+ * device drives does not count. One that no device drives any more is taken over,
+ * if this one can, and one that was stopped belongs to this view from here on.
+ * chain->lock held.
  */
-struct dm_chain_job *dm_chain_job_at(struct dm_chain *chain, unsigned int pos);
+struct dm_chain_job *dm_chain_job_adopt_at(struct dm_chain *chain,
+					   unsigned int pos);
 
 /* Job with this id, live or concluded, or NULL. chain->lock held. */
 struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id);

@@ -210,7 +210,7 @@ void dm_chain_job_settle(struct dm_chain *chain, struct dm_chain_layer *layer,
 	if (!job || !job->stopped)
 		return;
 	/*
-	 * As in dm_chain_job_at(): if the resume to a new chain failed, nobody has
+	 * As in dm_chain_job_adopt_at(): if the resume to a new chain failed, nobody has
 	 * asked for the job since, and the old one may be gone.
 	 */
 	job->chain = chain;

@@ -95,7 +95,7 @@ static struct dm_chain_job *next_job(struct dm_chain *chain, unsigned int *pos,
 	lockdep_assert_held(&chain->lock);
 	while (*pos < chain->nr) {
 		*name = chain->slot[chain->order[*pos]].name;
-		job = dm_chain_job_at(chain, (*pos)++);
+		job = dm_chain_job_adopt_at(chain, (*pos)++);
 		if (job)
 			return job;
 	}

@@ -72,7 +72,7 @@ int dm_chain_job_check_overlap(struct dm_chain *chain,
 	unsigned int i;
 
 	for (i = 0; i < chain->nr; i++) {
-		const struct dm_chain_job *job = dm_chain_job_at(chain, i);
+		const struct dm_chain_job *job = dm_chain_job_adopt_at(chain, i);
 		unsigned int t, b;
 
 		if (!job || job == except)
