@@ -617,12 +617,17 @@ static int dm_chain_take_readcopy(struct dm_chain_ctor *x)
 	       dm_chain_refuse(&x->why, -ENOMEM, "out of memory");
 }
 
+/*
+ * What device mapper is told of a refusal has to be a constant: which part of it
+ * failed. x->why has the names and the numbers.
+ */
 static int dm_chain_construct(struct dm_chain_ctor *x)
 {
 	unsigned int i;
 	int r;
 
 	lockdep_assert_held(&dm_chain_registry);
+	x->ti->error = "a device is named twice, or is the chain's own";
 	for (i = x->line.nr_layers; i--;) {
 		r = dm_chain_open_entry(x, i);
 		if (!r)
@@ -633,24 +638,38 @@ static int dm_chain_construct(struct dm_chain_ctor *x)
 			return r;
 	}
 	r = dm_chain_check_twice(x);
-	if (!r && x->line.format)
+	if (r)
+		return r;
+	if (x->line.format) {
+		x->ti->error = "a layer cannot be formatted";
 		r = dm_chain_format_all(x);
-	if (!r)
-		r = dm_chain_resolve(x->c, x->line.nr_layers, x->chain, &x->nr,
-				     &x->why);
-	if (!r)
-		r = dm_chain_check_all(x);
+		if (r)
+			return r;
+	}
+	x->ti->error = "a layer is missing, or not the one that was there";
+	r = dm_chain_resolve(x->c, x->line.nr_layers, x->chain, &x->nr, &x->why);
+	if (r)
+		return r;
+	x->ti->error = "a layer does not fit its devices or the table";
+	r = dm_chain_check_all(x);
+	if (r)
+		return r;
+	x->ti->error = "a device belongs to another layer";
 	for (i = 0; i < x->nr && !r; i++)
 		r = dm_chain_take_layer(x, x->chain[i]);
-	if (!r)
-		r = dm_chain_grow_check(x->t, &x->why);
-	if (!r)
-		r = dm_chain_table_register(x->t, &x->why);
-	if (!r)
-		r = dm_chain_take_chain(x);
-	if (!r)
-		r = dm_chain_take_readcopy(x);
-	return r;
+	if (r)
+		return r;
+	x->ti->error = "the active layer cannot become as long as the table";
+	r = dm_chain_grow_check(x->t, &x->why);
+	if (r)
+		return r;
+	x->ti->error = "a layer is in use by another device";
+	r = dm_chain_table_register(x->t, &x->why);
+	if (r)
+		return r;
+	x->ti->error = "the map of a layer cannot be read";
+	r = dm_chain_take_chain(x);
+	return r ? r : dm_chain_take_readcopy(x);
 }
 
 int dm_chain_ctr(struct dm_target *ti, unsigned int argc, char **argv)
@@ -674,6 +693,7 @@ int dm_chain_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	INIT_LIST_HEAD(&t->list);
 	INIT_LIST_HEAD(&t->staged);
 
+	ti->error = "the line cannot be understood";
 	r = dm_chain_parse_line(argc, argv, &x->line, &x->why);
 	t->read_word = x->line.read_only;
 	t->read_only = t->read_word ||
@@ -694,7 +714,8 @@ int dm_chain_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (r) {
 		DMERR("%s: %s", dm_device_name(dm_table_get_md(ti->table)),
 		      x->why.text);
-		ti->error = "table refused for the reason above";
+		if (r == -ENOMEM)
+			ti->error = "out of memory";
 		goto out;
 	}
 	ti->private = t;
