@@ -183,19 +183,16 @@ static int copy_read(struct readcopy_copier *c, u8 id, u64 block, u32 count)
 {
 	struct dm_chain *chain = c->rc->chain;
 	const struct dm_chain_slot *slot = &chain->slot[id];
-	size_t all = (size_t)count * dm_chain_block_size(chain), shown, bytes;
+	size_t all = (size_t)count * dm_chain_block_size(chain), shown;
 	sector_t start = block << chain->block_shift;
 	sector_t end = min(blocks_end(chain, block, count),
 			   dm_chain_slot_limit(slot));
 	int r = 0;
 
-	/* What is asked for is whole sectors of the device. */
 	shown = end > start ? (end - start) << SECTOR_SHIFT : 0;
-	bytes = min_t(size_t, all, round_up(shown,
-					    bdev_logical_block_size(slot->bdev)));
-	if (bytes)
+	if (shown)
 		r = dm_chain_rw(&chain->job_bios, slot->bdev, REQ_OP_READ,
-				slot->start + start, c->buf, 0, bytes);
+				slot->start + start, c->buf, 0, shown);
 	if (r)
 		copy_failed(c->rc, "read", id, block, r);
 	else
