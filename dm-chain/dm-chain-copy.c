@@ -93,7 +93,8 @@ int dm_chain_copy_save(struct dm_chain_job *job)
 	return 0;
 }
 
-/* Write down what is durable by now. If it is not noted how far that is, a power
+/*
+ * Write down what is durable by now. If it is not noted how far that is, a power
  * cut costs a look, nothing more.
  */
 static int copy_record(struct dm_chain_job *job)

@@ -432,7 +432,8 @@ static inline u64 dm_chain_job_len(const struct dm_chain_job *job)
 
 /* dm-chain-unit.c */
 
-/* Allocate the units' buffers, if they are not there, and free them. Context:
+/*
+ * Allocate the units' buffers, if they are not there, and free them. Context:
  * process, GFP_NOIO. 0 or -ENOMEM.
  */
 int dm_chain_units_init(struct dm_chain_job *job);
@@ -485,13 +486,15 @@ int dm_chain_copy_save(struct dm_chain_job *job);
 
 /* dm-chain-job.c */
 
-/* A job of the layer at @top, in state null, with what it needs but its units.
+/*
+ * A job of the layer at @top, in state null, with what it needs but its units.
  * Context: process, GFP_NOIO, chain->lock held. NULL: no memory.
  */
 struct dm_chain_job *dm_chain_job_alloc(struct dm_chain *chain, const char *id,
 					struct dm_chain_layer *top);
 
-/* Its units' memory, and how much there is to do at most. Context: process,
+/*
+ * Its units' memory, and how much there is to do at most. Context: process,
  * GFP_NOIO; the walk is aimed. 0 or -ENOMEM.
  */
 int dm_chain_job_prepare(struct dm_chain_job *job);
@@ -506,7 +509,8 @@ void dm_chain_job_set_state(struct dm_chain_job *job,
 void dm_chain_job_become(struct dm_chain_job *job,
 			 enum dm_chain_job_state state);
 
-/* Send an event that is not of an error; that of a state only once. chain->lock
+/*
+ * Send an event that is not of an error; that of a state only once. chain->lock
  * held.
  */
 void dm_chain_job_event(struct dm_chain_job *job, enum dm_chain_event event);
@@ -534,7 +538,8 @@ enum dm_chain_on_error dm_chain_job_action(const struct dm_chain_job *job,
 bool dm_chain_job_fail(struct dm_chain_job *job,
 		       const struct dm_chain_fault *fault, u8 id);
 
-/* First byte that was not looked at yet, of a failed job not copied. job->lock
+/*
+ * First byte that was not looked at yet, of a failed job not copied. job->lock
  * held.
  */
 u64 dm_chain_job_offset(const struct dm_chain_job *job);
@@ -542,17 +547,20 @@ u64 dm_chain_job_offset(const struct dm_chain_job *job);
 /* Bytes that there was nothing to do with. job->lock held. */
 u64 dm_chain_job_skipped(const struct dm_chain_job *job);
 
-/* First block that a unit in flight or the dispatcher may still come to.
+/*
+ * First block that a unit in flight or the dispatcher may still come to.
  * job->lock held.
  */
 u64 dm_chain_job_low(const struct dm_chain_job *job);
 
-/* State as users see it: paused only when the offset stands still, concluded
+/*
+ * State as users see it: paused only when the offset stands still, concluded
  * only when layers can be released. job->lock held.
  */
 enum dm_chain_job_state dm_chain_job_shown(const struct dm_chain_job *job);
 
-/* Positions of top and bottom in chain->order now. chain->lock held. Return:
+/*
+ * Positions of top and bottom in chain->order now. chain->lock held. Return:
  * false if they are not there.
  */
 bool dm_chain_job_positions(const struct dm_chain_job *job, unsigned int *top,
@@ -579,7 +587,8 @@ struct dm_chain_job *dm_chain_job_find(struct dm_chain *chain, const char *id);
 /* Aim a stopped job and let it run, if it may be written. chain->lock held. */
 void dm_chain_job_go(struct dm_chain *chain, struct dm_chain_job *job);
 
-/* Take over the job of a layer that no device drives, if this one can and has no
+/*
+ * Take over the job of a layer that no device drives, if this one can and has no
  * other of that id. chain->lock held.
  */
 void dm_chain_job_adopt(struct dm_chain *chain, struct dm_chain_layer *layer);
@@ -608,7 +617,8 @@ void dm_chain_job_work(struct work_struct *work);
 /* Stop for a failure, or end because of it. Return: true if the job ended. */
 bool dm_chain_job_fault(struct dm_chain_job *job);
 
-/* Everything is copied: end, or wait for "finalize". Or it is not, and the job
+/*
+ * Everything is copied: end, or wait for "finalize". Or it is not, and the job
  * was cancelled. Return: true if the job ended; it may be freed then.
  */
 bool dm_chain_job_end(struct dm_chain_job *job, bool copied);
@@ -677,7 +687,8 @@ int dm_chain_scope(struct dm_chain *chain, const struct dm_chain_msg *msg,
 		   unsigned int *top, unsigned int *bottom,
 		   struct dm_chain_why *why);
 
-/* Return: 0, or -EBUSY if a layer from @bottom to @top is in use by another job
+/*
+ * Return: 0, or -EBUSY if a layer from @bottom to @top is in use by another job
  * than @except. Positions. chain->lock held.
  */
 int dm_chain_job_check_overlap(struct dm_chain *chain,

@@ -49,7 +49,8 @@ const char *dm_chain_job_state_name(enum dm_chain_job_state state);
 const char *dm_chain_verb_name(enum dm_chain_verb verb);
 const char *dm_chain_on_error_name(enum dm_chain_on_error policy);
 
-/* May a job in @state be given @verb? (QEMU's table; pause in paused and
+/*
+ * May a job in @state be given @verb? (QEMU's table; pause in paused and
  * resume in running are refused too.)
  */
 bool dm_chain_verb_allowed(enum dm_chain_job_state state,

@@ -412,12 +412,14 @@ int dm_chain_pay_debt(struct dm_chain_layer *layer);
  */
 void dm_chain_cancel_debt(struct dm_chain_layer *layer);
 
-/* Copy the states of a map page that are in core, if any. meta_lock held.
+/*
+ * Copy the states of a map page that are in core, if any. meta_lock held.
  * Return: false if they are not in core.
  */
 bool dm_chain_core_states(struct dm_chain_layer *layer, u32 page, u8 *payload);
 
-/* Set and clear superblock flags durably, if that changes any on the device, as
+/*
+ * Set and clear superblock flags durably, if that changes any on the device, as
  * far as is known. meta_lock held. Return: 0 or a negative errno.
  */
 int dm_chain_flag(struct dm_chain_layer *layer, u32 set, u32 clear);
@@ -429,7 +431,8 @@ int dm_chain_flag(struct dm_chain_layer *layer, u32 set, u32 clear);
  */
 bool dm_chain_meta_lock_patiently(struct dm_chain_layer *layer);
 
-/* Current numbers of blocks, dirty pages counted afresh; those of the last
+/*
+ * Current numbers of blocks, dirty pages counted afresh; those of the last
  * commit if the one in progress hangs. Context: process.
  */
 void dm_chain_layer_counts(struct dm_chain_layer *layer, u64 *data, u64 *zero);

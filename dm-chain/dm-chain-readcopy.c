@@ -322,7 +322,8 @@ static void copier_granted(struct dm_chain_range *range)
 	queue_work(c->rc->wq, &c->work);
 }
 
-/* Take up the next run. Return: false if there is none, or its range is not free:
+/*
+ * Take up the next run. Return: false if there is none, or its range is not free:
  * the grant queues the copier again, who may be at work already then.
  */
 static bool copier_next(struct readcopy_copier *c)

@@ -30,7 +30,8 @@ void dm_chain_readcopy_destroy(struct dm_chain_readcopy *rc);
  */
 void dm_chain_readcopy_bind(struct dm_chain_table *t);
 
-/* The lowest layer that is copied from: its index in the table now. Context:
+/*
+ * The lowest layer that is copied from: its index in the table now. Context:
  * chain->lock held.
  */
 unsigned int dm_chain_readcopy_bottom(const struct dm_chain_table *t);

@@ -210,7 +210,8 @@ int dm_chain_job_start(struct dm_chain *chain, const struct dm_chain_msg *msg,
 
 /* ---- verbs ---- */
 
-/* What was copied at the old speed is paid for at the new one: the product of
+/*
+ * What was copied at the old speed is paid for at the new one: the product of
  * time left and speed is at most that of one unit.
  */
 static void job_set_speed(struct dm_chain_job *job, u64 speed)

@@ -502,7 +502,8 @@ static void unit_copy_active(struct dm_chain_unit *u)
 	unit_copy(u, epoch);
 }
 
-/* Pin the region's node if the view takes any block of the unit from a layer
+/*
+ * Pin the region's node if the view takes any block of the unit from a layer
  * below the top. No block comes to one later, so this holds until the end.
  */
 static int unit_pin_below(struct dm_chain_unit *u)

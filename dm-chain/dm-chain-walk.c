@@ -94,7 +94,8 @@ u64 dm_chain_walk_bytes(const struct dm_chain_walk *w, u64 block, u64 count)
 	return (end - (block << shift)) << SECTOR_SHIFT;
 }
 
-/* Let the blocks @from to before @to of the page be what the layer at @pos
+/*
+ * Let the blocks @from to before @to of the page be what the layer at @pos
  * holds of them, unless a layer above it does.
  */
 static int walk_apply(struct dm_chain_walk *w, unsigned int pos, u32 from,

@@ -371,7 +371,8 @@ unsigned int dm_chain_prefix(struct dm_chain *chain, struct dm_chain_table *t);
  */
 int dm_chain_bind(struct dm_chain *chain, struct dm_chain_table *t);
 
-/* Start and end of a table's writing. chain->lock held, from preresume and
+/*
+ * Start and end of a table's writing. chain->lock held, from preresume and
  * postsuspend. Claim returns 0, -EBUSY or -ENOMEM.
  */
 int dm_chain_claim(struct dm_chain *chain, struct dm_chain_table *t);
@@ -412,7 +413,8 @@ int dm_chain_find_name(struct dm_chain *chain, const char *name);
 void dm_chain_drop(struct dm_chain *chain, unsigned int first,
 		   unsigned int count);
 
-/* Take part in the current epoch: a read of a layer below the active one by
+/*
+ * Take part in the current epoch: a read of a layer below the active one by
  * the target itself. Take it before looking the owner up. Context: any.
  */
 struct dm_chain_epoch *dm_chain_epoch_get(struct dm_chain *chain);
@@ -481,7 +483,8 @@ int dm_chain_job_control(struct dm_chain *chain,
 			 const struct dm_chain_msg *msg,
 			 struct dm_chain_why *why);
 
-/* Stop copying and wait until no unit is in flight; the jobs stay. Called
+/*
+ * Stop copying and wait until no unit is in flight; the jobs stay. Called
  * without chain->lock, from presuspend.
  */
 void dm_chain_jobs_stop(struct dm_chain *chain);
@@ -499,7 +502,8 @@ void dm_chain_jobs_go(struct dm_chain *chain);
  */
 int dm_chain_jobs_revive(struct dm_chain *chain, struct dm_chain_table *t);
 
-/* The layer's table has stopped writing; @durable: all of it is. Records how far
+/*
+ * The layer's table has stopped writing; @durable: all of it is. Records how far
  * the layer's job came.
  */
 void dm_chain_job_settle(struct dm_chain *chain, struct dm_chain_layer *layer,
@@ -508,7 +512,8 @@ void dm_chain_job_settle(struct dm_chain *chain, struct dm_chain_layer *layer,
 /* Forget the job of a layer whose last reference goes. Registry lock held. */
 void dm_chain_job_free(struct dm_chain_layer *layer);
 
-/* What drives jobs of layers does not any more, but for those of the chain that
+/*
+ * What drives jobs of layers does not any more, but for those of the chain that
  * takes its place, if any. dm_chains_lock held.
  */
 void dm_chain_jobs_leave(struct dm_chain *chain, const struct dm_chain *next);

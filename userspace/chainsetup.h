@@ -53,7 +53,8 @@ extern const struct command live_commands[];	/* live-commands.c */
  */
 int next_option(int argc, char **argv, const struct option *options);
 
-/* Complain unless between @min and @max operands follow the options. True if
+/*
+ * Complain unless between @min and @max operands follow the options. True if
  * all is well.
  */
 bool operands_ok(int argc, char **argv, int min, int max);
@@ -109,7 +110,8 @@ char *xstrdup(const char *text);
 __printf(1, 2) char *xasprintf(const char *fmt, ...);
 __printf(1, 0) char *xvasprintf(const char *fmt, va_list ap);
 
-/* Read the first line of a small (sysfs) file, without the newline. False if
+/*
+ * Read the first line of a small (sysfs) file, without the newline. False if
  * there is none.
  */
 bool read_line(const char *path, char *text, size_t size);
@@ -192,12 +194,14 @@ int device_sync(const struct device *dev, struct dm_chain_why *why);
 int device_signature(const struct device *dev, char *text, size_t size,
 		     struct dm_chain_why *why);
 
-/* Who has a block device: "vm1 (253:0)", "a file system mounted at /mnt"...
+/*
+ * Who has a block device: "vm1 (253:0)", "a file system mounted at /mnt"...
  * Empty if nobody is known. Return: @text.
  */
 const char *device_user(const struct device *dev, char *text, size_t size);
 
-/* May somebody write to a device now? A chain in which it lies below the
+/*
+ * May somebody write to a device now? A chain in which it lies below the
  * active layer does not. (writer.c)
  */
 bool device_may_change(const struct device *dev);

@@ -90,7 +90,8 @@ int live_status(const char *name, char **params, struct dm_chain_why *why);
  */
 int target_of(const char *devno, bool status, char **type, char **params);
 
-/* Parameters of the table that is loaded but not live; free() them.
+/*
+ * Parameters of the table that is loaded but not live; free() them.
  * -ENODATA if there is none.
  */
 int live_inactive_table(const char *name, char **params,

@@ -60,7 +60,8 @@ typedef int (*show_fn)(const char *device, struct json_object *array,
  */
 int show_devices(const char *device, show_fn show, bool json, bool headings);
 
-/* "status --prometheus": print, or save in @path if that is not NULL. @device NULL =
+/*
+ * "status --prometheus": print, or save in @path if that is not NULL. @device NULL =
  * all of them. Return: exit status; whatever went wrong has been printed.
  */
 int show_metrics(const char *device, const char *path);

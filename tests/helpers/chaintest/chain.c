@@ -202,7 +202,8 @@ static void create(struct chain *c, const char *params)
 	open_device(c);
 }
 
-/* A new layer on top: formatted by the target; a live snapshot if there is a
+/*
+ * A new layer on top: formatted by the target; a live snapshot if there is a
  * device already.
  */
 void chain_push(struct chain *c, struct layer *l)

@@ -49,7 +49,8 @@ void disk_write_sb(const struct layer *l, const struct dm_chain_sb *sb)
 	free(page);
 }
 
-/* The newer of the two slots of a map or directory page; zeros if the
+/*
+ * The newer of the two slots of a map or directory page; zeros if the
  * superblock's flags allow none to be there yet.
  */
 static void pick_page(const struct layer *l, const struct on_disk *d,

@@ -478,7 +478,8 @@ static void discard_cancelled(void)
 	verify_reopened(c);
 }
 
-/* The generation is raised, durably, by the first write after an activation;
+/*
+ * The generation is raised, durably, by the first write after an activation;
  * jobs leave it alone.
  */
 static void generation(void)

@@ -13,7 +13,8 @@
 #define BS	4096
 #define SIZE	(4 * MIB)
 
-/* A raw base, B, whose device can be held, and E. At speed 8 a job of it copies
+/*
+ * A raw base, B, whose device can be held, and E. At speed 8 a job of it copies
  * a part and then stands still.
  */
 static struct chain *raw_b_e(void)

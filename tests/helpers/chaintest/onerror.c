@@ -434,7 +434,8 @@ static void guest_mends(void)
 	verify_reopened(s->c);
 }
 
-/* Paused by an error: cancel keeps the chain, and set-speed and pause do what
+/*
+ * Paused by an error: cancel keeps the chain, and set-speed and pause do what
  * they do in any paused job.
  */
 static void cancelled(void)

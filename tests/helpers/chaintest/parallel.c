@@ -13,7 +13,8 @@
 #define NINE	9
 #define FOUR	4
 
-/* A job by the names of its lowest and highest layer, and their positions when
+/*
+ * A job by the names of its lowest and highest layer, and their positions when
  * it began.
  */
 struct range {
@@ -346,7 +347,8 @@ static void base_alone(void)
 	base_changes(false);
 }
 
-/* A raw layer, three that end early, each inside a block, and those they
+/*
+ * A raw layer, three that end early, each inside a block, and those they
  * shorten.
  */
 static struct chain *with_short_layers(u32 bs)

@@ -14,7 +14,8 @@
 #define BS	4096
 #define SIZE	(4 * MIB)
 
-/* A raw base or another layer, B, full but for its start, and E, whose
+/*
+ * A raw base or another layer, B, full but for its start, and E, whose
  * superblocks can break.
  */
 static struct chain *three(bool raw, struct slice **supers)
@@ -199,7 +200,8 @@ static void owed(void)
 	end(c);
 }
 
-/* Everything as a power cut might leave it, but the record names a layer that
+/*
+ * Everything as a power cut might leave it, but the record names a layer that
  * is not there.
  */
 static void unknown_bottom(bool raw)

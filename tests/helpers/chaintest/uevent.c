@@ -24,7 +24,8 @@ int uevent_open(void)
 	return fd;
 }
 
-/* The variables of the next event of a chain device until @end, each followed by
+/*
+ * The variables of the next event of a chain device until @end, each followed by
  * a space, or NULL.
  */
 static char *next_any(int fd, u64 end)
