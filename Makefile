@@ -79,6 +79,9 @@ build/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CPPFLAGS) $(TOOL_CFLAGS) -c -o $@ $<
 
+build/userspace/chainsetup.o: TOOL_CPPFLAGS += -DVERSION='"$(VERSION)"'
+build/userspace/chainsetup.o: dm-chain/dm-chain-target.c
+
 # For the builds that bring their own compiler: KUnit, lint
 core-sources:
 	@printf '%s\n' $(core)

@@ -52,7 +52,7 @@ static void common_usage(void)
 	puts("Options of every command:\n"
 	     "  --bytes                    print sizes as exact numbers of bytes\n"
 	     "  --color auto|always|never  auto: on a terminal, unless NO_COLOR is set\n"
-	     "  --help                     what the command is for");
+	     "  --help, -h                 what the command is for");
 }
 
 static void usage(void)
@@ -60,7 +60,7 @@ static void usage(void)
 	const struct command *command;
 	unsigned int i;
 
-	puts("Usage: chainsetup COMMAND [ARGUMENT...]\n");
+	puts("Usage: chainsetup COMMAND [ARGUMENT...] | --help | -h | --version\n");
 	for (i = 0; i < 2; i++)
 		for (command = tables[i]; command->name; command++)
 			printf("  %s%s%s\n        %s\n", command->name,
@@ -84,6 +84,11 @@ static const struct command *find_command(const char *name)
 			if (!strcmp(command->name, name))
 				return command;
 	return NULL;
+}
+
+static bool asks_for_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h");
 }
 
 /*
@@ -114,8 +119,12 @@ static int run(int argc, char **argv)
 
 	if (argc < 2)
 		return complain("no command; try chainsetup --help");
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+	if (asks_for_help(argv[1]) || !strcmp(argv[1], "help")) {
 		usage();
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("chainsetup " VERSION);
 		return 0;
 	}
 	command = find_command(argv[1]);
@@ -123,7 +132,7 @@ static int run(int argc, char **argv)
 		return complain("unknown command %s; try chainsetup --help",
 				argv[1]);
 	for (i = 2; i < argc && strcmp(argv[i], "--"); i++) {
-		if (strcmp(argv[i], "--help"))
+		if (!asks_for_help(argv[i]))
 			continue;
 		printf("Usage: chainsetup %s %s\n%s\n\n", command->name,
 		       command->args, command->help);

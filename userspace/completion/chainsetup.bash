@@ -48,7 +48,12 @@ _chainsetup_usage()
 	}
 	NR == 1 { sub(/^Usage: chainsetup [^ ]+ ?/, ""); form($0) }
 	# Options of every command
-	NR > 1 && /^  --/ { print " " $1 ($2 ~ /\|/ ? " " $1 "=" $2 : "") }'
+	NR > 1 && /^  --/ {
+		for (i = 1; $i ~ /^-/; i++) {
+			sub(/,$/, "", $i)
+			print " " $i ($(i + 1) ~ /\|/ ? " " $i "=" $(i + 1) : "")
+		}
+	}'
 }
 
 # Names of layers or ids of jobs: the first column of a table.
@@ -97,7 +102,8 @@ _chainsetup()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(chainsetup --help 2>/dev/null |
-			awk '/^  [a-z]/ { print $1 }') --help" -- "$cur")
+			awk '/^  [a-z]/ { print $1 }
+			NR == 1 { for (i = 2; i <= NF; i++) if ($i ~ /^-/) print $i }')" -- "$cur")
 		return
 	fi
 
@@ -121,7 +127,7 @@ _chainsetup()
 	for form in "${forms[@]}"; do
 		operands=() last=''
 		for word in $form; do
-			[[ $word = --* ]] || operands+=("$word")
+			[[ $word = -* ]] || operands+=("$word")
 		done
 		# Another form of "job" has other verbs.
 		if [ -z "$value" ] && [ ${#given[@]} -gt 0 ] &&
@@ -133,7 +139,7 @@ _chainsetup()
 			case $word in
 			--*=*) [ "${word%%=*}" != "$value" ] ||
 				found+=("$(_chainsetup_values "${word#*=}" "$command" "$name")") ;;
-			--*) [ -n "$value" ] || found+=("$word") ;;
+			-*) [ -n "$value" ] || found+=("$word") ;;
 			esac
 		done
 		[ -z "$value" ] || continue
