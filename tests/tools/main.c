@@ -22,6 +22,7 @@ static void run(const char *name, const struct CMUnitTest *tests,
 int main(void)
 {
 	run("chaintab", chaintab_tests, nr_chaintab_tests);
+	run("dm", dm_tests, nr_dm_tests);
 	run("job-words", job_words_tests, nr_job_words_tests);
 	run("json", json_tests, nr_json_tests);
 	run("kernel-log", kernel_log_tests, nr_kernel_log_tests);
