@@ -65,19 +65,13 @@ static int task_run(struct dm_task *task, struct dm_chain_why *why)
 	return dm_chain_refuse(why, -err, "%s", strerror(err));
 }
 
-/* Run a task that changes device nodes, and wait until they are there. */
-static int task_run_nodes(struct dm_task *task, struct dm_chain_why *why)
+/* By which dm_udev_wait() waits for what udev does about the task. */
+static int task_cookie(struct dm_task *task, u32 *cookie,
+		       struct dm_chain_why *why)
 {
-	u32 cookie = 0;
-	int ret;
-
-	if (!dm_task_set_cookie(task, &cookie, 0))
-		return dm_chain_refuse(why, -EIO, "device mapper: %s",
-				       library_error);
-	ret = task_run(task, why);
-	dm_udev_wait(cookie);
-	dm_task_update_nodes();
-	return ret;
+	if (dm_task_set_cookie(task, cookie, 0))
+		return 0;
+	return dm_chain_refuse(why, -EIO, "device mapper: %s", library_error);
 }
 
 static int device_info(const char *name, struct dm_info *info,
@@ -427,13 +421,18 @@ int live_remove(const char *name, bool *later, struct dm_chain_why *why)
 {
 	struct dm_task *task = task_new(DM_DEVICE_REMOVE, name);
 	struct dm_info info;
+	u32 cookie = 0;
 	int ret;
 
 	if (later)
 		dm_task_deferred_remove(task);
 	else
 		dm_task_retry_remove(task);
-	ret = task_run_nodes(task, why);
+	/* Without one it goes nevertheless, and nobody waits for udev. */
+	task_cookie(task, &cookie, NULL);
+	ret = task_run(task, why);
+	dm_udev_wait(cookie);
+	dm_task_update_nodes();
 	if (!ret && later)
 		*later = dm_task_get_info(task, &info) && info.exists &&
 			 info.deferred_remove;
@@ -456,10 +455,8 @@ static int table_start(const char *name, u64 sectors, const char *table,
 		return ret;
 	log = kernel_log_mark();
 	task = task_new(DM_DEVICE_RESUME, name);
-	if (!dm_task_set_cookie(task, cookie, 0))
-		ret = dm_chain_refuse(why, -EIO, "device mapper: %s",
-				      library_error);
-	else
+	ret = task_cookie(task, cookie, why);
+	if (!ret)
 		ret = task_run(task, why);
 	dm_task_destroy(task);
 	if (ret)
@@ -525,12 +522,16 @@ int live_replace(const struct live *live, u64 sectors, const char *table,
 	/* A table that is loaded, but not live, keeps others from loading theirs. */
 	hold_signals(&old);
 	ret = table_load(live->name, sectors, table, live->read_only, why);
+	resume = task_new(DM_DEVICE_RESUME, live->name);
 	if (!ret) {
 		ret = held_signals(&old, why);
+		if (!ret)
+			ret = task_cookie(resume, &cookie, why);
 		if (ret)
 			table_clear(live->name);
 	}
 	if (ret) {
+		dm_task_destroy(resume);
 		release_signals(&old);
 		return ret;
 	}
@@ -538,8 +539,6 @@ int live_replace(const struct live *live, u64 sectors, const char *table,
 	suspend = task_new(DM_DEVICE_SUSPEND, live->name);
 	if (!freeze)
 		dm_task_skip_lockfs(suspend);
-	resume = task_new(DM_DEVICE_RESUME, live->name);
-	dm_task_set_cookie(resume, &cookie, 0);
 	log = kernel_log_mark();
 
 	/* This program or what it needs may lie on the device. */
