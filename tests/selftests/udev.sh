@@ -310,6 +310,36 @@ test_events()
 	ok chainsetup close "$other"
 }
 
+# The numbers of its layers take more than the 511 characters that a rule can assign.
+test_many_layers()
+{
+	local i n=44 all major line=''
+
+	major=$(awk '$2 == "device-mapper" { print $1 }' /proc/devices)
+	new_device A "$SIZE"
+	new_device all $((2 * n))
+	file_system "$A"
+	for ((i = 0; i < n; i++)); do
+		ok dmsetup create "$name-$i" --major "$major" --minor $((1000000 + i)) \
+			--table "0 4096 linear $all $((i * 4096))"
+		targets=("$name-$i" "${targets[@]}")
+		line+=" L$i /dev/mapper/$name-$i /dev/mapper/$name-$i"
+	done
+	ok dmsetup create "$name" --uuid "CHAIN-$name" --table \
+		"0 2048 chain $((n + 1)) A $A -$line 1 format"
+	settled
+	i=$(property "/dev/mapper/$name" DM_CHAIN_LAYERS)
+	[ ${#i} -gt 511 ] || wrong "only ${#i} characters: $i"
+	hidden "$A" "/dev/mapper/$name-$((n - 1))"
+	links_to "/dev/mapper/$name"
+	loaded_again
+	same "what was left" "$(property "/dev/mapper/$name" DM_CHAIN_LEFT)" ""
+	ok dmsetup remove "$name"
+	settled
+	shown "$A"
+	links_to "$A"
+}
+
 # A chain that was open for less time than udevd takes to look at its layers.
 test_open_for_a_moment()
 {
