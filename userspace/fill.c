@@ -65,8 +65,6 @@ int fill_start(struct fill *fill, struct dm_chain_why *why)
 	if (!ret)
 		ret = device_sync(meta, why);
 	if (!ret && meta != &fill->new.data)
-		ret = device_wipe_super(&fill->new.data, why);
-	if (!ret && meta != &fill->new.data)
 		ret = held_start(&fill->held, &fill->new.data,
 				 fill->new.sb.size, why);
 	return ret;

@@ -2,11 +2,13 @@
 /*
  * chainsetup: the beginning of a device that gets its content, see held.h.
  */
+#include <errno.h>
 #include <linux/minmax.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "held.h"
+#include "new-layer.h"
 
 static const char mark[] =
 	"DMC-PART\n"
@@ -33,6 +35,8 @@ int held_start(struct held *held, const struct device *dev, u64 size,
 	       struct dm_chain_why *why)
 {
 	u8 page[DM_CHAIN_PAGE_SIZE];
+	struct dm_chain_sb sb;
+	unsigned int slot;
 	size_t first;
 	int ret;
 
@@ -43,7 +47,11 @@ int held_start(struct held *held, const struct device *dev, u64 size,
 	};
 	first = first_sector(held);
 	held_mark(page);
-	ret = device_write(dev, page, first, 0, why);
+	/* One that an interruption has left stays: what it says is so all along. */
+	ret = super_read(dev, &sb, &slot, NULL);
+	ret = ret == -EUCLEAN ? 0 : device_wipe_super(dev, why);
+	if (!ret)
+		ret = device_write(dev, page, first, 0, why);
 	if (!ret)
 		ret = device_sync(dev, why);
 	if (!ret && held->len > first)

@@ -31,7 +31,7 @@ void held_mark(u8 page[DM_CHAIN_PAGE_SIZE]);
 bool held_is_mark(const u8 page[DM_CHAIN_PAGE_SIZE]);
 
 /**
- * held_start() - put the mark there, and zeros behind it
+ * held_start() - put the mark there, and zeros behind it; a layer is none any more
  * @held: held_free() it, also after an error
  * @size: bytes that the device will get
  *

@@ -49,12 +49,7 @@ void raw_close(struct raw_target *t)
 
 int raw_start(struct raw_target *t, struct dm_chain_why *why)
 {
-	int ret;
-
-	if (!t->whole)
-		return 0;
-	ret = device_wipe_super(&t->dev, why);
-	return ret ? ret : held_start(&t->held, &t->dev, t->size, why);
+	return t->whole ? held_start(&t->held, &t->dev, t->size, why) : 0;
 }
 
 int raw_write(struct raw_target *t, u64 offset, u64 len, const void *data,

@@ -278,27 +278,36 @@ def not_complete(path):
         refused("is not complete", "chainsetup", *command, *words)
 
 
-def killed_raw():
-    """Before each write, onto a raw device: all of it, or none and it says so."""
+def apply_raw_killed(n):
+    """apply --raw, which ends before its nth write. Returns what it returned."""
+    with open("all.stream", "rb") as file:
+        return subprocess.run(
+            ["strace", "-o", "trace", "-e", "trace=pwrite64", "-e",
+             f"inject=pwrite64:error=EIO:signal=KILL:when={n}", "chainsetup", "apply",
+             "--raw", "raw"], stdin=file, capture_output=True, check=False).returncode
+
+
+def killed_raw(again):
+    """
+    Before each write, onto a raw device: all of it, or none and it says so. Again: when
+    it was cut off before, it says so all along.
+    """
     to_file("all.stream", "chainsetup", "export", "--all", "c.img")
     wanted = view("a.img", "b.img", "c.img")
     n, kinds = 0, set()
     while True:
         n += 1
         garbage("raw", len(wanted))
+        if again:
+            apply_raw_killed(4)
         old = pathlib.Path("raw").read_bytes()
-        with open("all.stream", "rb") as file:
-            done = subprocess.run(
-                ["strace", "-o", "trace", "-e", "trace=pwrite64", "-e",
-                 f"inject=pwrite64:error=EIO:signal=KILL:when={n}", "chainsetup", "apply",
-                 "--raw", "raw"], stdin=file, capture_output=True, check=False)
-        if done.returncode == 0:
+        if apply_raw_killed(n) == 0:
             break
         got = pathlib.Path("raw").read_bytes()
         kinds.add(got[:8])
         if got[:512] == wanted[:512]:
             same_bytes(f"cut before write {n}", got, wanted)
-        elif got != old:
+        elif again or got != old:
             expect(got.startswith(b"DMC-PART\n"), f"cut before write {n}: {got[:80]}")
             refused("is not complete", "chainsetup", "tree", "./raw")
             from_file("all.stream", "chainsetup", "apply", "--raw", "raw")
@@ -490,7 +499,8 @@ def main():
         check("killed", killed, False)
         check("killed, with a metadata device", killed, True)
         check("killed over a layer", killed_over_layer)
-        check("killed, onto a raw device", killed_raw)
+        check("killed, onto a raw device", killed_raw, False)
+        check("killed twice, onto a raw device", killed_raw, True)
         for call, how, ends, says in (
                 ("pwrite64", "error=EIO:signal=KILL", (-9, 137), False),
                 ("pwrite64", "error=EIO", (1,), True),
