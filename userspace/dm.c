@@ -576,8 +576,9 @@ int live_replace(const struct live *live, u64 sectors, const char *table,
 		struct dm_chain_why first = *why;
 
 		ret = dm_chain_refuse(why, -ENOTRECOVERABLE,
-				      "%s is left SUSPENDED: %.150s; its old table does not resume: %.150s",
-				live->name, first.text, restore_why.text);
+				      "%s is left SUSPENDED, and \"dmsetup resume %s\" tries again: %.120s; its old table does not resume: %.120s",
+				      live->name, live->name, first.text,
+				      restore_why.text);
 	}
 	return ret;
 }

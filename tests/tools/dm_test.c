@@ -19,7 +19,8 @@
 #define NEW	"3 A 7:1 - E 7:2 7:2 S 7:3 7:3"
 #define OTHER	"3 A 7:1 - E 7:2 7:2 T 7:4 7:4"
 #define LEFT(first, second) \
-	"vm is left SUSPENDED: " first "; its old table does not resume: " second
+	"vm is left SUSPENDED, and \"dmsetup resume vm\" tries again: " first \
+	"; its old table does not resume: " second
 
 struct dm_task {
 	int type;
