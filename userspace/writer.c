@@ -3,7 +3,6 @@
  * chainsetup: may anybody be writing to a device right now? Did anybody meanwhile?
  */
 #include <errno.h>
-#include <limits.h>
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
