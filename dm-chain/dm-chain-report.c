@@ -29,6 +29,7 @@ struct snapshot {
 	u64 left;
 	u64 elapsed_ms;
 	enum dm_chain_io_status io_status;
+	u64 failed;
 	int error;
 };
 
@@ -69,6 +70,7 @@ static void job_snapshot(struct dm_chain_job *job, struct snapshot *now)
 	now->elapsed_ms = ktime_ms_delta(job->ended ? job->ended : ktime_get(),
 					 job->begin);
 	now->io_status = job->io_status;
+	now->failed = job->faults.nr + job->faults.lost;
 	now->error = job->error;
 	spin_unlock(&job->lock);
 }
@@ -129,8 +131,7 @@ static unsigned int job_emit(struct dm_chain_job *job, const char *top,
 	DMEMIT(" paused=%d io-status=%s auto-finalize=%s auto-dismiss=%s",
 	       now.paused, io_status_names[now.io_status],
 	       on_off(job->auto_finalize), on_off(job->auto_dismiss));
-	DMEMIT(" failed=%llu error=%d", job->faults.nr + job->faults.lost,
-	       now.error);
+	DMEMIT(" failed=%llu error=%d", now.failed, now.error);
 	DMEMIT(" floor=%llu ceiling=%llu verify=%s on-error=%s",
 	       job->pace.floor, job->pace.ceiling, on_off(job->verify),
 	       dm_chain_on_error_name(job->on_error));
