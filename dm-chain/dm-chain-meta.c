@@ -181,7 +181,12 @@ int dm_chain_meta_write_sb(struct dm_chain_layer *layer)
 	}
 
 	layer->sb_slot = slot;
-	layer->sb = layer->next;
+	/*
+	 * Who does not hold the lock looks at what never changes; at the backing, which
+	 * is another only under the chain->lock of the one device that may change it;
+	 * and, for what is shown or refused, at flags and generation of a moment ago.
+	 */
+	data_race(memcpy(&layer->sb, &layer->next, sizeof(layer->sb)));
 	layer->doubtful_flags = 0;
 	layer->meta_flushed = true;
 	return 0;
