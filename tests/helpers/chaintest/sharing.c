@@ -329,6 +329,17 @@ static void read_only_layer(void)
 	verify_closed(c);
 }
 
+/* The job b into B that another device has left is here, and ends. */
+static void job_taken_over(struct chain *c)
+{
+	ct_check(job_is(c, "b", "status=", "paused"), "jobs: %s", msg(c, "jobs"));
+	free(msg(c, "job b set-speed 0"));
+	free(msg(c, "job b resume"));
+	job_wait(c, "b");
+	last_check(c, "B", "b", "completed", 0);
+	model_stream(c, 1, -1);
+}
+
 /*
  * B has a job that waits in a chain, which then goes on without B. Who still has
  * B has the job, too, if it can write B.
@@ -366,13 +377,7 @@ static void job_left_behind(void)
 	ct_check(!dmd_suspend(one->dev, 0) && !dmd_resume(one->dev), "resume");
 	ct_check(!*msg(one, "jobs"), "the job has come along: %s",
 		 msg(one, "jobs"));
-	ct_check(job_is(two, "b", "status=", "paused"), "jobs: %s",
-		 msg(two, "jobs"));
-	free(msg(two, "job b set-speed 0"));
-	free(msg(two, "job b resume"));
-	job_wait(two, "b");
-	last_check(two, "B", "b", "completed", 0);
-	model_stream(two, 1, -1);
+	job_taken_over(two);
 	close(one->fd);
 	ct_check(!dmd_remove(one->dev), "remove");
 	verify_end(two);
@@ -416,13 +421,7 @@ static void job_of_refused_table(void)
 	ct_check(dmd_resume(one->dev) == -ESTALE, "the device resumes");
 	close(one->fd);
 	ct_check(!dmd_remove(one->dev), "remove");
-	ct_check(job_is(two, "b", "status=", "paused"), "jobs: %s",
-		 msg(two, "jobs"));
-	free(msg(two, "job b set-speed 0"));
-	free(msg(two, "job b resume"));
-	job_wait(two, "b");
-	last_check(two, "B", "b", "completed", 0);
-	model_stream(two, 1, -1);
+	job_taken_over(two);
 	verify_end(two);
 	free(line);
 }
