@@ -329,6 +329,17 @@ static void read_only_layer(void)
 	verify_closed(c);
 }
 
+/* A job b into B that has begun waits in a chain that was opened anew. */
+static void job_recorded(struct chain *c)
+{
+	free(msg(c, "stream top B job b speed 8"));
+	chain_close(c);
+	disk_adopt(c->layer[1]);
+	c->words = "2 jobs paused";
+	chain_open(c);
+	ct_check(job_is(c, "b", "status=", "paused"), "jobs: %s", msg(c, "jobs"));
+}
+
 /* The job b into B that another device has left is here, and ends. */
 static void job_taken_over(struct chain *c)
 {
@@ -356,14 +367,7 @@ static void job_left_behind(void)
 	chain_push(one, layer_new("E", MIB, BS, LAYER_SEPARATE));
 	chain_fill(one, 20);
 	verify_all(one);
-	free(msg(one, "stream top B job b speed 8"));
-	chain_close(one);
-	disk_adopt(one->layer[1]);
-	one->words = "2 jobs paused";
-	chain_open(one);
-	ct_check(job_is(one, "b", "status=", "paused"), "jobs: %s",
-		 msg(one, "jobs"));
-
+	job_recorded(one);
 	two = clone_of(one, 2, "two", layer_new("F", MIB, BS, LAYER_SEPARATE));
 	ct_check(!*msg(two, "jobs"), "the job of another device: %s",
 		 msg(two, "jobs"));
@@ -403,11 +407,7 @@ static void job_of_refused_table(void)
 	chain_push(one, d);
 	chain_push(one, layer_new("E", MIB, BS, LAYER_SEPARATE));
 	verify_all(one);
-	free(msg(one, "stream top B job b speed 8"));
-	chain_close(one);
-	disk_adopt(one->layer[1]);
-	one->words = "2 jobs paused";
-	chain_open(one);
+	job_recorded(one);
 	two = clone_of(one, 2, "two", layer_new("F", MIB, BS, LAYER_SEPARATE));
 
 	copy = slice_new(0, d->data->size);
